@@ -1,0 +1,273 @@
+"""What a run shows: tables, figures and verdicts, each written whole and with the provenance of its numbers.
+
+Files lie in :func:`output_dir`; ``manifest.json`` there lists every table and figure, ``claims.json`` every verdict.
+Both are sorted lists with one entry per id: notebooks may write in any order or at once, with the same result.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeFloat, model_validator
+
+from phdlib import paths, settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+Profile = Literal[settings.PROFILES]
+Paper = Literal["phd", "videopose3d"]
+Verdict = Literal["reproduced", "not reproduced", "not testable here"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Provenance(_Record):
+    """Where a number comes from. ``seconds`` is the time that the run behind it took; ``revision`` fills itself in."""
+
+    profile: Profile
+    data: str
+    seeds: tuple[int, ...]
+    seconds: NonNegativeFloat
+    settings: dict[str, Any] = {}
+    revision: str = Field(default_factory=lambda: revision())
+
+    def line(self) -> str:
+        """One line to stand under whatever is shown."""
+        seeds = f"seeds {' '.join(map(str, self.seeds))}" if self.seeds else "no random draws"
+        return f"profile {self.profile}, data {self.data}, {seeds}, revision {self.revision}"
+
+
+class Claim(_Record):
+    """A verdict on one claim of a paper: ``effect`` in ``unit`` with its 95 % ``interval`` over seeds and clips."""
+
+    id: Annotated[str, Field(pattern=r"^(PHD|VP3D)-C\d\d$")]
+    verdict: Verdict
+    statement: Annotated[str, Field(min_length=1)]
+    published: str | FiniteFloat | None = None
+    effect: FiniteFloat | None = None
+    interval: tuple[FiniteFloat, FiniteFloat] | None = None
+    unit: str = ""
+    notebook: str
+    provenance: Provenance
+
+    @model_validator(mode="after")
+    def _evidence(self) -> Claim:
+        if self.verdict != "not testable here" and self.effect is None:
+            raise ValueError(f"{self.id}: the verdict {self.verdict!r} needs a measured effect")
+        if self.interval and self.interval[0] > self.interval[1]:
+            raise ValueError(f"{self.id}: interval {self.interval} should be (low, high)")
+        return self
+
+
+@cache
+def revision() -> str:
+    """The last commit that changed the code (phdlib/, the notebooks' sources, the pinned versions).
+
+    ``-dirty`` is added where that code differs from it; "unknown" outside of a git clone. Commits of regenerated
+    figures do not count, so that a run after such a commit writes the same files again.
+    """
+    code = ["--", "phdlib", ":(glob)notebooks/**/*.py", "pyproject.toml"]
+    commit = _git("log", "-1", "--format=%h", "--abbrev=10", *code)
+    if not commit:
+        return "unknown"
+    return commit + ("-dirty" if _git("status", "--porcelain", *code) else "")
+
+
+def _git(*arguments: str) -> str:
+    """Output of a git command in this repository (never in one that encloses it); empty where that fails."""
+    environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(paths.ROOT.parent)}
+    command = ["git", "-C", str(paths.ROOT), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def output_dir(profile: str, data: str) -> Path:
+    """``figures/`` for the standard profile on the embedded data, a folder below it for all else. Not created here."""
+    folder = paths.FIGURES if data == settings.DEFAULT_DATA else paths.FIGURES / data
+    return folder if profile == settings.DEFAULT_PROFILE else folder / profile
+
+
+def save_figure(
+    id: str,
+    fig: Figure,
+    *,
+    paper: Paper,
+    notebook: str,
+    provenance: Provenance,
+    title: str = "",
+    part: str = "",
+    dpi: int = 110,
+) -> Path:
+    """Write a matplotlib figure as .png, with its provenance in small print at the foot.
+
+    ``part`` tells apart several pictures of one figure ("a", "b"). The file holds no time stamp: equal pictures are
+    equal bytes.
+    """
+    fig.text(0.995, 0.003, provenance.line(), ha="right", va="bottom", fontsize=5, color="0.45")
+    name = _file_name(id, part, ".png", paper)
+    path = output_dir(provenance.profile, provenance.data) / name
+    paths.write_atomically(path, lambda file: fig.savefig(file, dpi=dpi, metadata={"Software": None}))
+    _enter(id, [name], paper=paper, notebook=notebook, provenance=provenance, title=title)
+    return path
+
+
+def save_table(
+    id: str,
+    table: pd.DataFrame,
+    *,
+    paper: Paper,
+    notebook: str,
+    provenance: Provenance,
+    title: str = "",
+    part: str = "",
+    digits: int | Mapping[str, int] = 1,
+) -> Path:
+    """Write a table as .csv and .md, floats rounded to ``digits`` (one number, or one per column name).
+
+    The index is written where it says something (it has a name, or is not 0, 1, 2, ...). Returns the .md file.
+    """
+    text = _as_text(table, digits)
+    csv, markdown = (_file_name(id, part, suffix, paper) for suffix in (".csv", ".md"))
+    folder = output_dir(provenance.profile, provenance.data)
+    heading = f"**{title}**\n\n" if title else ""
+    page = f"{heading}{to_markdown(text)}\n\n_{provenance.line()}_\n"
+    paths.write_atomically(folder / csv, lambda file: text.to_csv(file, index=False, lineterminator="\n"))
+    paths.write_atomically(folder / markdown, lambda file: file.write_text(page, encoding="utf-8"))
+    _enter(id, [csv, markdown], paper=paper, notebook=notebook, provenance=provenance, title=title)
+    return folder / markdown
+
+
+def save_html(
+    id: str, fig: Any, *, paper: Paper, notebook: str, provenance: Provenance, title: str = "", part: str = ""
+) -> Path:
+    """Write a plotly figure as an interactive page. A folder's pages share one ``plotly.min.js``; no network needed."""
+    from plotly.offline import get_plotlyjs
+
+    folder = output_dir(provenance.profile, provenance.data)
+    name, script = _file_name(id, part, ".html", paper), get_plotlyjs()
+    page = fig.to_html(include_plotlyjs="directory", div_id=id, full_html=True)
+    footer = f'<p style="font: 11px sans-serif; color: #777">{provenance.line()}</p>\n</body>'
+    page = page.replace("</body>", footer, 1)
+    shared = folder / "plotly.min.js"
+    if not shared.exists() or shared.read_text(encoding="utf-8") != script:
+        paths.write_atomically(shared, lambda file: file.write_text(script, encoding="utf-8"))
+    paths.write_atomically(folder / name, lambda file: file.write_text(page, encoding="utf-8"))
+    _enter(id, [name], paper=paper, notebook=notebook, provenance=provenance, title=title)
+    return folder / name
+
+
+def save_claims(claims: Sequence[Mapping[str, Any]], *, notebook: str, provenance: Provenance) -> list[Claim]:
+    """Check verdicts (the fields of :class:`Claim`) and merge them into ``claims.json``; the newer one stands."""
+    checked = [Claim(**claim, notebook=_notebook(notebook), provenance=provenance) for claim in claims]
+    folder = output_dir(provenance.profile, provenance.data)
+    with _merged(folder / "claims.json") as entries:
+        entries.update({claim.id: claim.model_dump(mode="json") for claim in checked})
+    return checked
+
+
+def read_entries(path: Path) -> list[dict[str, Any]]:
+    """Entries of a ``manifest.json`` or ``claims.json``, none where no file is. ``ValueError`` names a broken file."""
+    if not path.exists():
+        return []
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        if not all(isinstance(entry["id"], str) for entry in entries):
+            raise ValueError("an entry without an id")
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"{path}: expected a list of entries with an id, found {error}; delete or restore it"
+        ) from error
+    return entries
+
+
+def to_markdown(table: pd.DataFrame) -> str:
+    """A table of strings as markdown; columns of numbers lean right."""
+    numeric = [all(re.fullmatch(r"[-+\d.,% ±]*|–", cell) for cell in table[column]) for column in table.columns]
+    rows = [list(table.columns), ["---:" if right else ":---" for right in numeric], *table.to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+def _as_text(table: pd.DataFrame, digits: int | Mapping[str, int]) -> pd.DataFrame:
+    """Every cell as it is to be printed: floats rounded, missing values as an en dash, column levels joined."""
+    import pandas as pd
+
+    plain_index = isinstance(table.index, pd.RangeIndex) and table.index.name is None
+    table = table if plain_index else table.reset_index()
+    table = table.set_axis(
+        [" ".join(filter(None, map(str, c))) if isinstance(c, tuple) else str(c) for c in table], axis=1
+    )
+
+    def show(column: str, cell: Any) -> str:
+        if pd.isna(cell):
+            return "–"
+        places = digits if isinstance(digits, int) else digits.get(column, 1)
+        return f"{cell:.{places}f}" if isinstance(cell, float) else str(cell)
+
+    return pd.DataFrame({column: [show(column, cell) for cell in table[column]] for column in table}, dtype=str)
+
+
+def _file_name(id: str, part: str, suffix: str, paper: str) -> str:
+    if not re.fullmatch(rf"{paper}-(table|figure)-\d+[a-z]?", id):
+        raise ValueError(f"id {id!r}: expected {paper}-table-N or {paper}-figure-N")
+    if not re.fullmatch(r"[a-z0-9_]*", part):
+        raise ValueError(f"{id}: part {part!r} should be made of a-z, 0-9 and _")
+    return f"{id}-{part}{suffix}" if part else f"{id}{suffix}"
+
+
+def _notebook(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or path.parts[0] != "notebooks":
+        raise ValueError(f"notebook {name!r}: expected a path from the repository's root, notebooks/...")
+    return str(path.with_suffix(".ipynb"))
+
+
+def _enter(id: str, files: list[str], *, paper: str, notebook: str, provenance: Provenance, title: str) -> None:
+    """Merge one entry into the manifest. An id's other files (a .html beside a .png) stay as long as they exist."""
+    folder = output_dir(provenance.profile, provenance.data)
+    with _merged(folder / "manifest.json") as entries:
+        others = entries.get(id, {"files": []})["files"]
+        kept = {name for name in others if (folder / name).exists()}
+        entries[id] = {
+            "id": id,
+            "paper": paper,
+            "title": title or entries.get(id, {}).get("title", ""),
+            "files": sorted(kept.union(files)),
+            "notebook": _notebook(notebook),
+            **provenance.model_dump(mode="json"),
+        }
+
+
+@contextmanager
+def _merged(path: Path) -> Iterator[dict[str, dict[str, Any]]]:
+    """Entries of a JSON list by id, to change; written back sorted. Other processes wait for the folder's lock."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        entries = {entry["id"]: entry for entry in read_entries(path)}
+        yield entries
+        ordered = [entries[id] for id in sorted(entries, key=_natural)]
+        text = json.dumps(ordered, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        paths.write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+    finally:
+        os.close(handle)
+
+
+def _natural(id: str) -> list[str | int]:
+    """Sort key that puts figure-2 before figure-10."""
+    return [int(piece) if piece.isdigit() else piece for piece in re.split(r"(\d+)", id)]

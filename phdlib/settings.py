@@ -1,0 +1,42 @@
+"""Which profile and which data source a run is for: two names, from the environment or their defaults.
+
+``reproduce.sh`` reads the three lists below with sed, to refuse a wrong name before it installs anything: keep each on
+one line.
+"""
+
+from __future__ import annotations
+
+import os
+
+PROFILES = ("smoke", "standard", "paper")
+DATA_SOURCES = ("embedded",)
+PLANNED_DATA_SOURCES = ("cmu", "human36m", "humaneva", "penn")
+
+DEFAULT_PROFILE = "standard"
+DEFAULT_DATA = "embedded"
+
+
+def check_profile(name: str) -> str:
+    """Return ``name`` if it is a profile; ``ValueError`` names the allowed ones."""
+    if name not in PROFILES:
+        raise ValueError(f"unknown profile {name!r}: choose one of {', '.join(PROFILES)}")
+    return name
+
+
+def check_data(name: str) -> str:
+    """Return ``name`` if it is a data source that can be run; ``ValueError`` names those that can."""
+    if name in PLANNED_DATA_SOURCES:
+        raise ValueError(f"data source {name!r} is planned but not built yet: choose one of {', '.join(DATA_SOURCES)}")
+    if name not in DATA_SOURCES:
+        raise ValueError(f"unknown data source {name!r}: choose one of {', '.join(DATA_SOURCES)}")
+    return name
+
+
+def current_profile() -> str:
+    """The profile in ``$PHDLIB_PROFILE``, or ``standard``."""
+    return check_profile(os.environ.get("PHDLIB_PROFILE") or DEFAULT_PROFILE)
+
+
+def current_data() -> str:
+    """The data source in ``$PHDLIB_DATA_SOURCE``, or ``embedded``."""
+    return check_data(os.environ.get("PHDLIB_DATA_SOURCE") or DEFAULT_DATA)
