@@ -1,0 +1,69 @@
+"""What has been computed once: arrays on disk, keyed by everything that changes them."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from phdlib.paths import cache_dir, write_atomically
+
+
+def code_fingerprint(*modules: str) -> str:
+    """Hash of what modules do: of their syntax trees, without comments, layout and docstrings."""
+    digest = hashlib.sha256()
+    for module in sorted(set(modules)):
+        spec = importlib.util.find_spec(module)
+        if spec is None or spec.origin is None:
+            raise ValueError(f"no source for module {module!r}")
+        tree = ast.parse(Path(spec.origin).read_text())
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and _is_text(body[0]):
+                body[0] = ast.Pass()
+        digest.update(f"{module}\n{ast.dump(tree)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _is_text(statement: ast.Expr) -> bool:
+    return isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)
+
+
+def file_fingerprint(*paths: Path) -> str:
+    """Hash of the contents of files."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def key_of(**parts: object) -> str:
+    """One short key from named parts; their ``repr`` must tell them apart."""
+    return hashlib.sha256(repr(sorted(parts.items())).encode()).hexdigest()[:16]
+
+
+def cached_arrays(
+    name: str, key: str, build: Callable[[], Mapping[str, np.ndarray]], folder: Path | None = None
+) -> dict[str, np.ndarray]:
+    """``build()``, or what it returned the last time under this name and key.
+
+    Kept as an uncompressed .npz with a checksum per array. A file that cannot be read is named in a warning of one line
+    and built again; a disk without room raises ``OSError`` with the file's name.
+    """
+    path = (folder or cache_dir()) / f"{name}-{key}.npz"
+    if path.exists():
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return {field: file[field] for field in file.files}
+        except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, KeyError) as error:
+            warnings.warn(f"unreadable cache {path} ({error}); building it again", stacklevel=2)
+    arrays = dict(build())
+    write_atomically(path, lambda temporary: np.savez(temporary, **arrays))
+    return arrays

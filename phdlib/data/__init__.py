@@ -1,0 +1,1 @@
+"""Sources of motion, one file each; all of them yield :class:`phdlib.data.clip.Clip`."""

@@ -1,0 +1,152 @@
+"""The embedded data: real motion on an open body, seen by four cameras and a noisy detector, as :class:`Clip`s.
+
+Each stretch of the split becomes one performance of a subject: the stretch's joint angles on the subject's own body,
+the root path scaled with the body's height, the middle of the path on the middle of the floor. Nothing here is random
+but the detector, whose draws are seeded by take, camera and level, so that a clip is the same in whatever company it
+is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from phdlib.body import Body, load_body, subject_betas
+from phdlib.cache import cached_arrays, code_fingerprint, file_fingerprint, key_of
+from phdlib.camera import Camera, studio_rig
+from phdlib.data import motion as motions
+from phdlib.data import split as splits
+from phdlib.data.clip import Clip
+from phdlib.data.detector import detect, level, self_occlusion
+from phdlib.skeleton import H36M17
+
+STATURE = 1.75  # metres: with focal length and depth it gives a person's height in pixels
+CODE = ("phdlib.body", "phdlib.open_body", "phdlib.camera", "phdlib.data.embedded", "phdlib.data.detector",
+        "phdlib.data.motion", "phdlib.data.split", "phdlib.skeleton")  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Performance:
+    """A stretch of motion on a subject's body, in world space: ``theta`` (T, 72), ``beta`` (10,), ``trans`` (T, 3)
+    metres, ``joints`` (T, 17, 3) metres, and the cameras around it."""
+
+    segment: splits.Segment
+    theta: Float[Tensor, "T 72"]
+    beta: Float[Tensor, 10]
+    trans: Float[Tensor, "T 3"]
+    joints: Float[Tensor, "T 17 3"]
+    cameras: tuple[Camera, ...]
+
+
+def data_key(body_path: Path | None = None) -> str:
+    """Key of the embedded data: motion file, split, body and the code that makes clips of them."""
+    files = [motions.DEFAULT, splits.DEFAULT, *([body_path] if body_path else [])]
+    return key_of(files=file_fingerprint(*files), code=code_fingerprint(*CODE))
+
+
+def performances(role: str = "human36m", body_path: Path | None = None) -> list[Performance]:
+    """Every stretch of a role on its subject's body. Joints are computed once and cached."""
+    segments = [segment for segment in splits.load_split() if segment.role == role]
+    if not segments:
+        raise ValueError(f"no role {role!r} in the split; there are {sorted({s.role for s in splits.load_split()})}")
+    takes, betas = motions.load_motions(), subject_betas()
+    body = load_body(body_path)
+    placed = [_place(takes[segment.take], segment, body, betas[segment.subject]) for segment in segments]
+    cached = cached_arrays(
+        f"embedded-{role}-joints", data_key(body_path), lambda: {"joints": _joints(placed, body, role)}
+    )
+    joints = torch.from_numpy(cached["joints"]).split([len(theta) for theta, _, _ in placed])
+    return [
+        Performance(segment, theta, beta, trans, where, studio_rig(_distance(where)))
+        for segment, (theta, beta, trans), where in zip(segments, placed, joints, strict=True)
+    ]
+
+
+def load(
+    keypoints: str = "fine_tuned",
+    role: str = "human36m",
+    parts: Sequence[str] = ("train", "test"),
+    body_path: Path | None = None,
+) -> list[Clip]:
+    """Clips of a role at 50 Hz, one per stretch and camera, with 2D keypoints of a named detector level."""
+    shown = performances(role, body_path)
+    key = key_of(data=data_key(body_path), level=level(keypoints))
+    arrays = cached_arrays(f"embedded-{role}-{keypoints}", key, lambda: _detections(shown, keypoints))
+    visible, detected = torch.from_numpy(arrays["visible"]), torch.from_numpy(arrays["keypoints2d"])
+    clips, start = [], 0
+    for performance in shown:
+        for camera in performance.cameras:
+            stop = start + len(performance.joints)
+            if performance.segment.part in parts:
+                clips.append(_clip(performance, camera, detected[start:stop], visible[start:stop]))
+            start = stop
+    return clips
+
+
+def _place(motion: motions.Motion, segment: splits.Segment, body: Body, beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(theta, beta, trans) of a stretch on a body: the root path grows with the pelvis' height over the soles."""
+    bodies = torch.stack((torch.zeros_like(beta), beta))
+    pelvis = body.rest_joints(bodies)[:, 0]
+    neutral, own = (pelvis[:, 1] - body.sole_height(bodies)).tolist()
+    root = motion.root[segment.start : segment.stop] * (own / neutral)
+    middle = (root.amin(0) + root.amax(0)) / 2
+    root = root - middle * root.new_tensor([1.0, 0.0, 1.0])
+    return motion.theta[segment.start : segment.stop], beta, root - pelvis[1]
+
+
+def _joints(placed: list[tuple[Tensor, Tensor, Tensor]], body: Body, role: str, chunk: int = 2048) -> np.ndarray:
+    regress = body.keypoints(H36M17)
+    out = []
+    with torch.no_grad():
+        for theta, beta, trans in tqdm(placed, desc=f"joints of the {role} role", unit="stretch", leave=False):
+            for pose, offset in zip(theta.split(chunk), trans.split(chunk), strict=True):
+                out.append(regress(pose, beta.expand(len(pose), -1), offset))
+    return torch.cat(out).numpy()
+
+
+def _distance(joints: Tensor) -> float:
+    """Cameras stand 5.2 m from the middle, farther where the performer would come closer to one than 2.7 m."""
+    reach = joints[:, 0, [0, 2]].norm(dim=-1).max().item()
+    return max(5.2, round(reach + 2.7, 1))
+
+
+def _detections(shown: list[Performance], keypoints: str) -> dict[str, np.ndarray]:
+    """Visibility and detections of all clips, one after another, performance by performance, camera by camera."""
+    visible, detected = [], []
+    for performance in tqdm(shown, desc=f"keypoints {keypoints}", unit="stretch", leave=False):
+        segment = performance.segment
+        for camera in performance.cameras:
+            seen = camera.to_camera(performance.joints)
+            truth = camera.project(seen)
+            visible.append(self_occlusion(seen))
+            height = camera.intrinsics[0] * STATURE / seen[:, 0, 2]
+            draw = f"{segment.take}/{segment.start}/{camera.name}/{keypoints}".encode()
+            rng = np.random.default_rng(int.from_bytes(hashlib.sha256(draw).digest()[:8], "little"))
+            detected.append(detect(truth, visible[-1], height, motions.FPS, level(keypoints), rng))
+    return {"visible": torch.cat(visible).numpy(), "keypoints2d": torch.cat(detected).numpy()}
+
+
+def _clip(performance: Performance, camera: Camera, keypoints2d: Tensor, visible: Tensor) -> Clip:
+    segment, joints = performance.segment, camera.to_camera(performance.joints)
+    return Clip(
+        take=f"{segment.take}@{segment.start}",
+        subject=segment.subject,
+        action=segment.action,
+        fps=motions.FPS,
+        source="embedded",
+        camera=camera,
+        theta=performance.theta,
+        beta=performance.beta,
+        joints3d=joints - joints[:, :1],
+        trajectory=joints[:, 0],
+        keypoints2d=keypoints2d,
+        visible=visible,
+    )
