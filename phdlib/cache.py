@@ -60,7 +60,7 @@ def cached_arrays(
     path = (folder or cache_dir()) / f"{name}-{key}.npz"
     if path.exists():
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 return {field: file[field] for field in file.files}
         except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, KeyError) as error:
             warnings.warn(f"unreadable cache {path} ({error}); building it again", stacklevel=2)
