@@ -1,0 +1,178 @@
+#!/usr/bin/env bash
+# The one command of this repository; ./reproduce.sh --help says what it does.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+Regenerate the tables and figures of two papers of 3D human motion, PHD and VideoPose3D.
+
+  ./reproduce.sh [options]      run the notebooks; results go to figures/ and notebooks/
+  ./reproduce.sh test [...]     run the tests, and the notebooks at their smallest (further arguments go to pytest)
+  ./reproduce.sh lab [...]      open the notebooks in JupyterLab (further arguments go to jupyter lab)
+
+Options
+  --profile NAME   smoke     minutes: everything runs, the numbers mean nothing
+                   standard  the default: widths and data cut so that two cores suffice
+                   paper     the papers' sizes, for one or several GPUs
+  --data NAME      what to run on; the default, embedded, comes with the repository
+  --only PATTERN   a notebook, table or figure: videopose3d, 02_supervised, videopose3d-table-2, '*figure-4'
+  --jobs N         processes for what is costly (default: one per core)
+  -h, --help       this text
+
+The first call makes an environment of its own in .venv (with uv if it is there, else with venv and pip), unless a conda
+environment made from environment.yml is active. What was trained is kept in .cache, so a run that was stopped goes on
+where it was. Other places: PHDLIB_CACHE (the cache), PHDLIB_DATA (your own datasets), PHDLIB_VENV (the environment).
+TEXT
+}
+
+fail() { # fail STATUS MESSAGE: one line, and out
+  printf 'reproduce.sh: %s\n' "$2" >&2
+  exit "$1"
+}
+
+# --- where this is, also through a symbolic link ---------------------------------------------------------------------
+here=${BASH_SOURCE[0]}
+while [ -L "$here" ]; do
+  folder=$(cd -P "$(dirname "$here")" && pwd)
+  here=$(readlink "$here")
+  case $here in /*) ;; *) here=$folder/$here ;; esac
+done
+root=$(cd -P "$(dirname "$here")" && pwd)
+
+# --- what is asked: checked before anything is installed -------------------------------------------------------------
+names() { # names LIST: the strings of a list in phdlib/settings.py, which is where they are defined
+  sed -n "s/^$1 = (\(.*\))\$/\1/p" "$root/phdlib/settings.py" | tr -d '",'
+}
+
+check() { # check WHAT NAME ALLOWED...
+  local what=$1 name=$2
+  shift 2
+  case $name in '' | *' '*) ;; *) case " $* " in *" $name "*) return ;; esac ;; esac
+  if [ "$what" = data ]; then
+    case " $(names PLANNED_DATA_SOURCES) " in
+      *" $name "*) fail 2 "--data $name is planned but not built yet; choose one of: $*" ;;
+    esac
+  fi
+  fail 2 "--$what $name is unknown; choose one of: $*"
+}
+
+action=run
+case ${1-} in
+  test | lab)
+    action=$1
+    shift
+    ;;
+esac
+if [ "$action" = run ]; then
+  given=("$@")
+  while [ $# -gt 0 ]; do
+    case $1 in
+      -h | --help) usage; exit 0 ;;
+      --profile=* | --data=* | --only=* | --jobs=*) option=${1%%=*} value=${1#*=} ;;
+      --profile | --data | --only | --jobs)
+        [ $# -ge 2 ] || fail 2 "$1 needs a value; see ./reproduce.sh --help"
+        option=$1 value=$2
+        shift
+        ;;
+      *) fail 2 "unknown argument $1; see ./reproduce.sh --help" ;;
+    esac
+    shift
+    # shellcheck disable=SC2046  # a list of names is meant to be split
+    case $option in
+      --profile) check profile "$value" $(names PROFILES) ;;
+      --data) check data "$value" $(names DATA_SOURCES) ;;
+      --jobs) case $value in '' | *[!0-9]* | 0*) fail 2 "--jobs $value: expected a number from 1 up" ;; esac ;;
+      --only) [ -n "$value" ] || fail 2 "--only needs a value; see ./reproduce.sh --help" ;;
+    esac
+  done
+  set -- ${given[@]+"${given[@]}"}
+elif [ "${1-}" = --help ] || [ "${1-}" = -h ]; then
+  usage
+  exit 0
+fi
+
+# --- the environment -------------------------------------------------------------------------------------------------
+venv=${PHDLIB_VENV:-$root/.venv}
+log=$root/.cache/install.log
+fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))'
+
+stamp_text() { # what an installation depends on: place, Python, pinned versions
+  printf '%s\n' "$root"
+  "$venv/bin/python" -V
+  cat "$root/pyproject.toml"
+}
+
+conda_python() { # the active conda environment's Python, if it holds exactly the pinned versions
+  [ -n "${CONDA_PREFIX-}" ] && [ -z "${PHDLIB_VENV-}" ] && [ -x "$CONDA_PREFIX/bin/python" ] || return 1
+  (cd "$root" && "$CONDA_PREFIX/bin/python" -m phdlib.environment check) >/dev/null 2>&1 || return 1
+  printf '%s\n' "$CONDA_PREFIX/bin/python"
+}
+
+make_venv() { # an empty environment, unless one is there already
+  if "$venv/bin/python" -c "$fits" 2>/dev/null; then return; fi
+  if [ -e "$venv/bin/python" ] && "$venv/bin/python" -V >/dev/null 2>&1; then
+    fail 1 "$venv holds $("$venv/bin/python" -V), not 3.11 or 3.12; remove that folder and call again"
+  fi
+  if command -v uv >/dev/null && uv venv --quiet --clear --seed --python '>=3.11,<3.13' "$venv" >>"$log" 2>&1; then return; fi
+  local python
+  for python in python3.11 python3.12 python3 python; do
+    # Being on the PATH is not enough: a version manager's stand-in may have nothing behind it.
+    if "$python" -c "import ensurepip, venv; $fits" 2>/dev/null; then
+      "$python" -m venv --clear "$venv" >>"$log" 2>&1 && return
+    fi
+  done
+  fail 1 "found no Python 3.11 or 3.12 with venv and pip; install one (Debian: python3-venv), or uv, which fetches one"
+}
+
+install() { # the pinned versions and the project itself, editable
+  if command -v uv >/dev/null; then
+    # On Linux the registry's torch carries CUDA, gigabytes of it; uv takes the build that fits this machine.
+    uv pip install --python "$venv/bin/python" --torch-backend=auto -e "$root[test]" >>"$log" 2>&1 && return
+  fi
+  "$venv/bin/python" -m pip install --disable-pip-version-check -e "$root[test]" >>"$log" 2>&1
+}
+
+explain() { # why the installation failed, in a few words, from its log
+  if grep -qiE 'No space left|Disk quota' "$log"; then
+    printf 'the disk is full'
+  elif grep -qiE 'ConnectionError|connection refused|name resolution|dns error|unreachable|timed out|error sending request|SSLError' "$log"; then
+    printf 'the package registry could not be reached; is there a network?'
+  else
+    grep -iE '^ *error|error:' "$log" | tail -n 1 | cut -c1-200 || printf 'no reason given'
+  fi
+}
+
+ready=$venv/.phdlib-installed
+if python=$(conda_python); then
+  echo "Using the conda environment $CONDA_PREFIX."
+  "$python" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("phdlib") is None)' ||
+    export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
+else
+  python=$venv/bin/python
+  if [ -f "$ready" ] && [ "$(stamp_text 2>/dev/null)" = "$(cat "$ready")" ]; then
+    echo "Using the environment $venv."
+  else
+    mkdir -p "$root/.cache" && : >"$log" || fail 1 "cannot write $log; is the disk full, or the folder not yours?"
+    tool=pip
+    if command -v uv >/dev/null; then tool=uv; fi
+    echo "Installing the pinned versions into $venv with $tool: a few minutes, about 2.4 GB (more with CUDA). Log: $log"
+    rm -f "$ready"
+    make_venv
+    install || fail 1 "installing failed: $(explain) (call again to retry; full log: $log)"
+    stamp_text >"$ready.new" && mv "$ready.new" "$ready" || fail 1 "cannot write $ready; is the disk full?"
+  fi
+fi
+
+# --- what was asked --------------------------------------------------------------------------------------------------
+cd "$root"
+export JUPYTER_PREFER_ENV_PATH=1 # the kernel of this environment, not one of the user's
+case $action in
+  run) exec "$python" -m phdlib.run ${given[@]+"${given[@]}"} ;;
+  lab) exec "$python" -m jupyterlab --notebook-dir="$root/notebooks" "$@" ;;
+  test)
+    "$python" -m ruff check .
+    "$python" -m ruff format --check .
+    export PHDLIB_PROFILE=smoke PHDLIB_DATA_SOURCE=embedded
+    exec "$python" -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=600 tests notebooks "$@"
+    ;;
+esac

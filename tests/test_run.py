@@ -1,0 +1,184 @@
+"""The runner on tiny notebooks: what it writes, and what it leaves alone when something goes wrong."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from phdlib import notebook, paths, run
+
+HEADER = """\
+# %% [markdown]
+# # A notebook
+
+# %% tags=["parameters"]
+from phdlib import settings
+
+profile = settings.current_profile()
+data = settings.current_data()
+
+"""
+GOOD = HEADER + '# %%\nprint("ran", profile, data)\n"phd-table-1"\n'
+BAD = HEADER + '# %%\nprint("before")\n\n# %%\n# a comment\nresult = {}["phi"]\n\n# %%\nprint("after")\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty notebooks/ beside an empty figures/, with a cache of their own; what a run sets is put back."""
+    for name in ("PHDLIB_PROFILE", "PHDLIB_DATA_SOURCE", "PHDLIB_JOBS", "JUPYTER_PREFER_ENV_PATH"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("PHDLIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(paths, "FIGURES", tmp_path / "figures")
+    (tmp_path / "notebooks" / "phd").mkdir(parents=True)
+    return tmp_path / "notebooks"
+
+
+def outputs(path: Path) -> str:
+    cells = nbformat.read(path, as_version=4).cells
+    return "".join(output.get("text", "") for cell in cells if cell.cell_type == "code" for output in cell.outputs)
+
+
+def test_a_default_run_writes_the_pair_and_nothing_of_this_machine(folder, capsys):
+    source, where = folder / "phd" / "01_good.py", f'# %%\nprint("{paths.ROOT}/figures and {paths.ROOT}s")\n'
+    source.write_text(GOOD + where)
+    assert run.main([], folder) == 0
+    path = source.with_suffix(".ipynb")
+    assert outputs(path) == f"ran standard embedded\n./figures and {paths.ROOT}s\n"
+    assert notebook.disagreement(source, path) is None
+    executed = nbformat.read(path, as_version=4)
+    assert [cell.execution_count for cell in executed.cells if cell.cell_type == "code"] == [1, 2, 3]
+    assert set(executed.metadata) == {"kernelspec", "language_info"}
+    assert {key for cell in executed.cells for key in cell.metadata} == {"tags"}
+    assert "1 notebooks ran in" in capsys.readouterr().out
+    before = path.read_bytes()
+    assert run.main([], folder) == 0
+    assert path.read_bytes() == before
+
+
+def test_another_profile_writes_beside_the_figures_and_not_over_the_pair(folder):
+    source = folder / "01_good.py"
+    source.write_text(GOOD)
+    assert run.main(["--profile", "smoke"], folder) == 0
+    assert not source.with_suffix(".ipynb").exists()
+    assert outputs(paths.FIGURES / "smoke" / "notebooks" / "01_good.ipynb") == "ran smoke embedded\n"
+
+
+def test_one_failure_is_told_and_does_not_stop_the_others(folder, capsys):
+    for name, text in (("01_bad", BAD), ("02_good", GOOD), ("03_dead", HEADER + "# %%\nimport os\nos._exit(9)\n")):
+        (folder / f"{name}.py").write_text(text)
+    (folder / "01_bad.ipynb").write_text("the one before")
+    assert run.main([], folder) == 1
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "[1/3] 01_bad: FAILED: cell 3 (# a comment): KeyError: 'phi'"
+    assert shown[2].startswith("[2/3] 02_good: ")
+    assert shown[3] == "[3/3] 03_dead: FAILED: its Python process was killed (out of memory?)"
+    assert shown[-2].startswith("1 of 3 notebooks ran in ")
+    assert shown[-1] == "Failed: 01_bad, 03_dead"
+    assert (folder / "01_bad.ipynb").read_text() == "the one before"
+    assert "before" in outputs(Path(shown[1].partition(": ")[2]))
+
+
+def test_only_takes_names_globs_and_ids(folder):
+    ids = {
+        "phd/04_latent": "phd-table-2 phd-table-10",
+        "phd/05_other": "phd-figure-1",
+        "00_data": "videopose3d-table-1a",
+    }
+    for name, text in ids.items():
+        (folder / f"{name}.py").write_text(f'"{text}"\n')
+    found = notebook.sources(folder)
+
+    def chosen(pattern: str) -> list[str]:
+        return [notebook.name(source, folder) for source in notebook.select(found, pattern, folder)]
+
+    assert [notebook.name(source, folder) for source in found] == ["00_data", "phd/04_latent", "phd/05_other"]
+    assert chosen("04_lat") == ["phd/04_latent"]
+    assert chosen("phd") == ["phd/04_latent", "phd/05_other"]
+    assert chosen("phd-table-10") == chosen("phd-table-2") == ["phd/04_latent"]
+    assert chosen("phd-table-1") == ["phd/04_latent"]  # no table 1: taken as the beginning of an id
+    assert chosen("*table*") == ["00_data", "phd/04_latent"]
+    assert chosen("videopose3d-table-1a") == ["00_data"]
+    assert chosen("nothing") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--only", "nothing"], r"--only nothing: no notebook.* the notebooks are 01_good"),
+        (["--profile", "fast"], "smoke, standard, paper"),
+        (["--data", "imagenet"], "embedded"),
+        (["--data", "human36m"], "not built yet"),
+        (["--jobs", "0"], "at least one"),
+        (["--jobs", "many"], "invalid int value"),
+        (["--speed"], "unrecognized arguments: --speed"),
+    ],
+)
+def test_wrong_use_is_one_line_and_runs_nothing(folder, arguments, told):
+    (folder / "01_good.py").write_text(GOOD)
+    script = (
+        f"import sys, pathlib; from phdlib import run; sys.exit(run.main(sys.argv[1:], pathlib.Path({str(folder)!r})))"
+    )
+    result = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert re.search(told, result.stderr)
+    assert result.stdout == ""
+    assert not list(folder.glob("*.ipynb"))
+
+
+def test_killed_in_the_middle_it_leaves_the_old_notebook_and_no_kernel(folder, tmp_path):
+    source, mark = folder / "01_slow.py", tmp_path / "kernel.pid"
+    target = source.with_suffix(".ipynb")
+    target.write_text("the one before")
+    wait = f"import os, pathlib, time\npathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(60)\n"
+    source.write_text(HEADER + "# %%\n" + wait)
+    script = f"import sys, pathlib; from phdlib import run; sys.exit(run.main([], pathlib.Path({str(folder)!r})))"
+    process = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+    try:
+        assert _within(30, lambda: mark.exists() and mark.read_text())
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert target.read_text() == "the one before"
+    assert [path.name for path in folder.iterdir() if path.is_file()] == ["01_slow.ipynb", "01_slow.py"]
+    assert _within(10, lambda: not Path(f"/proc/{mark.read_text()}").exists() or _is_zombie(int(mark.read_text())))
+
+
+def _is_zombie(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def _within(seconds: float, condition: Callable[[], object]) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_an_unreadable_list_of_timings_is_told_in_one_line(folder, tmp_path, capsys):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "run-seconds.json").write_text("{")
+    timings = run.Timings("smoke/embedded")
+    assert timings.expected("a") == run.GUESS
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    timings.record("a", 12.34)
+    assert run.Timings("smoke/embedded").expected("a") == 12.3
+    assert run.Timings("paper/embedded").expected("a") == run.GUESS
+
+
+def test_an_output_folder_that_cannot_be_written_is_told_in_one_line(folder, capsys):
+    (folder / "01_good.py").write_text(GOOD)
+    paths.FIGURES.write_text("a file where the folder should be")
+    assert run.main(["--profile", "smoke"], folder) == 1
+    failure = next(line for line in capsys.readouterr().out.splitlines() if "FAILED" in line)
+    assert str(paths.FIGURES) in failure
