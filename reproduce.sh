@@ -93,7 +93,7 @@ fi
 
 # --- the environment -------------------------------------------------------------------------------------------------
 venv=${PHDLIB_VENV:-$root/.venv}
-log=$root/.cache/install.log
+log=${PHDLIB_CACHE:-$root/.cache}/install.log
 fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))'
 
 stamp_text() { # what an installation depends on: place, Python, pinned versions
@@ -132,10 +132,12 @@ install() { # the pinned versions and the project itself, editable
   "$venv/bin/python" -m pip install --disable-pip-version-check -e "$root[test]" >>"$log" 2>&1
 }
 
+unreachable='ConnectionError|connection refused|name resolution|dns error|unreachable|timed out|error sending request'
+unreachable+='|SSLError|from versions: none'
 explain() { # why the installation failed, in a few words, from its log
   if grep -qiE 'No space left|Disk quota' "$log"; then
     printf 'the disk is full'
-  elif grep -qiE 'ConnectionError|connection refused|name resolution|dns error|unreachable|timed out|error sending request|SSLError' "$log"; then
+  elif grep -qiE "$unreachable" "$log"; then
     printf 'the package registry could not be reached; is there a network?'
   else
     grep -iE '^ *error|error:' "$log" | tail -n 1 | cut -c1-200 || printf 'no reason given'
@@ -152,7 +154,7 @@ else
   if [ -f "$ready" ] && [ "$(stamp_text 2>/dev/null)" = "$(cat "$ready")" ]; then
     echo "Using the environment $venv."
   else
-    mkdir -p "$root/.cache" && : >"$log" || fail 1 "cannot write $log; is the disk full, or the folder not yours?"
+    mkdir -p "$(dirname "$log")" && : >"$log" || fail 1 "cannot write $log; is the disk full, or the folder not yours?"
     tool=pip
     if command -v uv >/dev/null; then tool=uv; fi
     echo "Installing the pinned versions into $venv with $tool: a few minutes, about 2.4 GB (more with CUDA). Log: $log"

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 Profile = Literal[settings.PROFILES]
 Paper = Literal["phd", "videopose3d"]
-Verdict = Literal["reproduced", "not reproduced", "not testable here"]
+VERDICTS = ("reproduced", "not reproduced", "not testable here")
+Verdict = Literal[VERDICTS]
 
 
 class _Record(BaseModel):

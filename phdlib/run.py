@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from phdlib import notebook, paths, publish, settings
+from phdlib import notebook, paths, publish, readme, settings
 
 GUESS = 60.0  # seconds that a notebook is taken to need before its first run
 
@@ -200,7 +200,10 @@ def main(arguments: list[str], folder: Path = paths.NOTEBOOKS) -> int:
         "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this environment, not one of the user's
     }
     try:
-        return 1 if run(sources, folder, chosen.profile, chosen.data) else 0
+        failed = run(sources, folder, chosen.profile, chosen.data)
+        if folder == paths.NOTEBOOKS and publish.output_dir(chosen.profile, chosen.data) == paths.FIGURES:
+            readme.update()
+        return 1 if failed else 0
     except OSError as error:
         print(f"cannot go on: {error}", file=sys.stderr)
         return 1

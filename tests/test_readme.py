@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from phdlib import paths, publish, readme
+
+PROVENANCE = publish.Provenance(profile="standard", data="embedded", seeds=(0, 1, 2), seconds=61, revision="abc")
+ABOUT = {"paper": "videopose3d", "notebook": "notebooks/videopose3d/02_supervised.py", "provenance": PROVENANCE}
+
+
+def part(what: str, body: str = "old\n") -> str:
+    return f"before\n<!-- generated: {what} -->\n{body}<!-- end -->\nafter\n"
+
+
+def test_the_readme_shows_what_figures_holds():
+    text = readme.README.read_text()
+    assert readme.fill(text, paths.FIGURES) == text, "python -m phdlib.readme"
+
+
+def test_what_the_readme_links_to_is_there():
+    text = readme.README.read_text()
+    targets = re.findall(r"\]\((?!https?://|#)([^)]+)\)", text)
+    assert targets
+    assert [target for target in targets if not (paths.ROOT / target).exists()] == []
+
+
+def test_no_result_is_typed_by_hand():
+    """Outside of the generated parts no number stands beside a unit of the papers' errors."""
+    typed = readme._PART.sub("", readme.README.read_text())
+    assert re.findall(r"\d[\d.]* ?(?:mm|PCK|MPJPE|%)\b", typed) == []
+
+
+@pytest.mark.parametrize("what", ["figure videopose3d-figure-4", "table videopose3d-table-2", "contents", "claims"])
+def test_an_empty_folder_says_so(tmp_path: Path, what):
+    filled = readme.fill(part(what), tmp_path)
+    assert filled == part(what, "_Not made yet: run `./reproduce.sh`._\n")
+    assert readme.fill(filled, tmp_path) == filled
+
+
+def test_parts_are_filled_from_the_files(figures: Path):
+    publish.save_table("videopose3d-table-2", pd.DataFrame({"mm": [2.5]}), title="Velocity", **ABOUT)
+    claim = {
+        "id": "VP3D-C05",
+        "verdict": "reproduced",
+        "statement": "s",
+        "effect": 6.54,
+        "interval": (5, 8),
+        "unit": "mm",
+    }
+    publish.save_claims([claim], notebook=ABOUT["notebook"], provenance=PROVENANCE)
+    assert "| 2.5 |" in readme.fill(part("table videopose3d-table-2"), figures)
+    contents = readme.fill(part("contents"), figures)
+    assert "| videopose3d-table-2 | Velocity | [videopose3d/02_supervised](notebooks/videopose3d/" in contents
+    assert "| 2 |\n" in contents
+    assert "Profile standard, embedded data, 3 seeds, revision abc" in contents
+    claims = readme.fill(part("claims"), figures)
+    assert "Of the papers' 101 claims 1 are judged so far: 1 reproduced." in claims
+    assert "| 6.54 mm (5 to 8) | reproduced |" in claims
+
+
+def test_an_unknown_part_is_refused(tmp_path: Path):
+    with pytest.raises(ValueError, match="'weather'"):
+        readme.fill(part("weather"), tmp_path)
