@@ -7,7 +7,7 @@ cannot tell the two apart (PHD 3.1 needs M(beta, theta), not a particular M). No
 1. Draw adults from Anny's shape distribution.
 2. Bring each from MakeHuman's A-pose into the T-pose by Anny's rig, so that theta = 0 means what it means for SMPL.
 3. PCA of the vertices: the mean is the template, the first ten directions, scaled to unit variance, the shape space.
-4. Sum the skinning weights of Anny's 163 bones onto the 24 joints.
+4. Sum the skinning weights of Anny's 163 bones onto the 24 joints, and mend them where a squat tears them.
 5. Fit a joint regressor: each joint as a weighted sum of the vertices around it.
 """
 
@@ -24,6 +24,7 @@ from unittest import mock
 import numpy as np
 import roma
 import torch
+from scipy.sparse import coo_array
 from scipy.spatial import cKDTree
 from torch import Tensor
 
@@ -56,24 +57,16 @@ _JOINT_OF_BONE = (
     (r"", "head"),  # the skull, and everything of the face
 )
 
-# The centre of a joint: the mean of these bones' heads ("S" is the side).
-_CENTRE_OF_JOINT = {
-    "pelvis": ("spine05",),
-    "spine1": ("spine04",),
-    "spine2": ("spine02",),
-    "spine3": ("spine01",),
-    "neck": ("neck01",),
-    "head": ("head",),
-    "hip": ("upperleg01.S",),
-    "knee": ("lowerleg01.S",),
-    "ankle": ("foot.S",),
-    "foot": tuple(f"toe{i}-1.S" for i in range(1, 6)),
-    "collar": ("clavicle.S",),
-    "shoulder": ("upperarm01.S",),
-    "elbow": ("lowerarm01.S",),
-    "wrist": ("wrist.S",),
-    "hand": tuple(f"finger{i}-1.S" for i in range(2, 6)),
-}
+# The centre of a joint: the mean of these bones' heads, of the joint's own side.
+_CENTRE_OF_JOINT = dict(
+    pair.split(":")
+    for pair in (
+        "pelvis:spine05 spine1:spine04 spine2:spine02 spine3:spine01 neck:neck01 head:head "
+        "hip:upperleg01 knee:lowerleg01 ankle:foot foot:toe1-1,toe2-1,toe3-1,toe4-1,toe5-1 "
+        "collar:clavicle shoulder:upperarm01 elbow:lowerarm01 wrist:wrist "
+        "hand:finger2-1,finger3-1,finger4-1,finger5-1"
+    ).split()
+)
 
 
 class Bodies(NamedTuple):
@@ -92,7 +85,8 @@ def joint_of_bone(bone: str) -> str:
 def bones_of_joint(joint: str) -> tuple[str, ...]:
     """Anny's bones whose heads, averaged, are the centre of an SMPL-24 joint."""
     side, _, part = joint.rpartition("_")
-    return tuple(bone.replace(".S", f".{side[:1].upper()}") for bone in _CENTRE_OF_JOINT[part])
+    suffix = f".{side[0].upper()}" if side else ""
+    return tuple(bone + suffix for bone in _CENTRE_OF_JOINT[part].split(","))
 
 
 def _read_target(filename: str, vertices_count: int, world_transformation: roma.Linear, dtype: torch.dtype) -> Tensor:
@@ -219,12 +213,24 @@ def _turns_to_t_pose(bones: list[str], heads: Tensor) -> Tensor:
     return turn
 
 
-def skinning_weights(model: torch.nn.Module) -> Tensor:
-    """Weights (V, 24): Anny's, summed onto the joint that stands for each bone; rows sum to 1."""
+def skinning_weights(model: torch.nn.Module, template: Tensor, hip: Tensor) -> Tensor:
+    """Weights (V, 24): Anny's, summed onto the joint that stands for each bone; rows sum to 1.
+
+    Between the thighs, around and below the height of the ``hip``, neighbours of one thigh, the other and the pelvis
+    meet within millimetres, and a squat tears them apart; there, and nowhere else, the weights are smoothed.
+    """
     onto = torch.zeros(model.bone_count, len(SMPL24), dtype=model.dtype)
     for bone, label in enumerate(model.bone_labels):
         onto[bone, SMPL24.index(joint_of_bone(label))] = 1
     weights = model.dense_vertex_bone_weights @ onto
+    torn = (template[:, 0].abs() < 0.03) & (template[:, 1] - hip[1] > -0.2) & (template[:, 1] - hip[1] < 0.02)
+    faces, size = model.faces.numpy(), len(template)
+    ends = np.concatenate([faces[:, [i, (i + 1) % 3]] for i in range(3)])
+    edges = coo_array((np.ones(len(ends)), ends.T), shape=(size, size)).tocsr()
+    rows = (edges + edges.T)[torn.numpy()]
+    rows = torch.from_numpy((rows / rows.sum(axis=1)[:, None]).toarray())
+    for _ in range(20):
+        weights[torn] = rows @ weights
     return weights / weights.sum(dim=1, keepdim=True)
 
 
@@ -276,7 +282,7 @@ def build_open_body(count: int, seed: int) -> dict[str, np.ndarray]:
             "v_template": template.round(decimals=6),
             "shapedirs": directions.round(decimals=6),
             "J_regressor": fit_regressor(bodies).round(decimals=9),
-            "weights": skinning_weights(model),
+            "weights": skinning_weights(model, template, bodies.joints.mean(dim=0)[SMPL24.index("left_hip")]),
         }
     return {key: array.numpy().astype(np.float32) for key, array in arrays.items()} | {
         "kintree_table": np.stack([np.array(SMPL24.parents), np.arange(len(SMPL24))]),
