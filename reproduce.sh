@@ -124,12 +124,12 @@ make_venv() { # an empty environment, unless one is there already
   fail 1 "found no Python 3.11 or 3.12 with venv and pip; install one (Debian: python3-venv), or uv, which fetches one"
 }
 
-install() { # the pinned versions and the project itself, editable
+install() { # the pinned versions and the project itself, editable; the log is the last attempt's
   if command -v uv >/dev/null; then
     # On Linux the registry's torch carries CUDA, gigabytes of it; uv takes the build that fits this machine.
-    uv pip install --python "$venv/bin/python" --torch-backend=auto -e "$root[test]" >>"$log" 2>&1 && return
+    uv pip install --python "$venv/bin/python" --torch-backend=auto -e "$root[test]" >"$log" 2>&1 && return
   fi
-  "$venv/bin/python" -m pip install --disable-pip-version-check -e "$root[test]" >>"$log" 2>&1
+  "$venv/bin/python" -m pip install --disable-pip-version-check -e "$root[test]" >"$log" 2>&1
 }
 
 unreachable='ConnectionError|connection refused|name resolution|dns error|unreachable|timed out|error sending request'
@@ -170,7 +170,7 @@ cd "$root"
 export JUPYTER_PREFER_ENV_PATH=1 # the kernel of this environment, not one of the user's
 case $action in
   run) exec "$python" -m phdlib.run ${given[@]+"${given[@]}"} ;;
-  lab) exec "$python" -m jupyterlab --notebook-dir="$root/notebooks" "$@" ;;
+  lab) exec "$python" -m jupyterlab --notebook-dir="$root" --LabApp.default_url=/lab/tree/notebooks "$@" ;;
   test)
     "$python" -m ruff check .
     "$python" -m ruff format --check .

@@ -1,7 +1,7 @@
 """The README's generated parts: filled from ``figures/``, never typed.
 
 A part stands between ``<!-- generated: WHAT -->`` and ``<!-- end -->``; WHAT is ``figure ID``, ``table ID``,
-``contents`` or ``claims``. ``python -m phdlib.readme`` fills them all, as a default run of the notebooks does at its end.
+``contents`` or ``claims``. ``python -m phdlib.readme`` fills them all, as a default run of the notebooks does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NOT_YET = "_Not made yet: run `./reproduce.sh`._"
 
 
 def fill(text: str, figures: Path) -> str:
-    """``text`` with every generated part made anew from the files in ``figures``; ``ValueError`` names an unknown one."""
+    """``text`` with every part made anew from the files in ``figures``; ``ValueError`` names an unknown part."""
     manifest = {entry["id"]: entry for entry in publish.read_entries(figures / "manifest.json")}
     claims = publish.read_entries(figures / "claims.json")
 

@@ -114,7 +114,7 @@ def run(sources: list[Path], folder: Path, profile: str, data: str) -> list[str]
             rest = f", about {_clock(left)} left" if left else ""
             print(f"{head}: {_clock(seconds)}{rest}", flush=True)
     done = len(sources) - len(failed)
-    verdict = f"{done} of {len(sources)} notebooks ran" if failed else f"{done} notebooks ran"
+    verdict = f"{done} of {len(sources)} notebooks ran" if failed else f"{done} notebook{'s' * (done > 1)} ran"
     print(f"{verdict} in {_clock(time.monotonic() - began)}. Tables and figures: {output}; notebooks: {results}")
     if failed:
         print(f"Failed: {', '.join(failed)}")

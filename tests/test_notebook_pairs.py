@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_server.services.contents.largefilemanager import LargeFileManager
+from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
 
 from phdlib import notebook, paths
 
@@ -44,6 +47,28 @@ def test_the_executed_notebook_is_small_whole_and_clean(source: Path):
     assert "papermill" not in executed.metadata
     for folder in (str(paths.ROOT), str(Path.home()) + "/", "/site-packages/"):
         assert folder not in text
+
+
+def test_jupyterlab_opens_the_pair_from_its_source_with_its_outputs(tmp_path: Path):
+    """Whichever of the two is newer, as after a git clone; and only below notebooks/ is a .py a notebook."""
+    folder = tmp_path / "notebooks" / "phd"
+    folder.mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text((paths.ROOT / "pyproject.toml").read_text())
+    (folder / "a.py").write_text("# %%\n1 + 1\n")
+    (tmp_path / "module.py").write_text("x = 1\n")
+    executed = notebook.read_source(folder / "a.py")
+    executed.cells[0].outputs = [nbformat.v4.new_output("stream", text="2")]
+    notebook.write(notebook.tidy(executed), folder / "a.ipynb")
+    manager = build_sync_jupytext_contents_manager_class(LargeFileManager)()
+    manager.root_dir = str(tmp_path)
+    for seconds in (0, 1e9, 2e9):
+        os.utime(folder / "a.ipynb", (seconds, seconds))
+        os.utime(folder / "a.py", (1e9, 1e9))
+        for suffix in ("py", "ipynb"):
+            (cell,) = manager.get(f"notebooks/phd/a.{suffix}", type="notebook")["content"]["cells"]
+            assert (cell.source, cell.outputs[0].text) == ("1 + 1", "2")
+    manager.save(manager.get("module.py", type="notebook"), "module.py")
+    assert not (tmp_path / "module.ipynb").exists()
 
 
 def test_a_difference_between_the_pair_is_found(tmp_path: Path):

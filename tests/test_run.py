@@ -57,7 +57,7 @@ def test_a_default_run_writes_the_pair_and_nothing_of_this_machine(folder, capsy
     assert [cell.execution_count for cell in executed.cells if cell.cell_type == "code"] == [1, 2, 3]
     assert set(executed.metadata) == {"kernelspec", "language_info"}
     assert {key for cell in executed.cells for key in cell.metadata} == {"tags"}
-    assert "1 notebooks ran in" in capsys.readouterr().out
+    assert "1 notebook ran in" in capsys.readouterr().out
     before = path.read_bytes()
     assert run.main([], folder) == 0
     assert path.read_bytes() == before
