@@ -35,7 +35,7 @@ DRAWN_BODIES, SEED = 300, 0
 ADULT_YEARS = (20.0, 65.0)
 COLLAR_DEGREES, ACROMION_DEGREES = 10.0, 18.0  # how far MakeHuman's own T-pose lifts the two bones of the collar
 REGRESSOR_VERTICES = 3000  # around a joint that its regressor uses
-REGRESSOR_RIDGE = 3e-4  # under 2 mm on bodies left out; less ridge fits better, with larger weights of both signs
+REGRESSOR_RIDGE = 1e-4  # under 2 mm on bodies left out; less ridge fits better, with larger weights of both signs
 SUM_TO_ONE = 10.0  # weight of the equation that asks for weights that sum to 1, far above those in metres
 
 # Anny's bones by pattern, first match wins; {side} of the joint follows the bone's suffix (.L or .R).
@@ -58,15 +58,12 @@ _JOINT_OF_BONE = (
 )
 
 # The centre of a joint: the mean of these bones' heads, of the joint's own side.
-_CENTRE_OF_JOINT = dict(
-    pair.split(":")
-    for pair in (
-        "pelvis:spine05 spine1:spine04 spine2:spine02 spine3:spine01 neck:neck01 head:head "
-        "hip:upperleg01 knee:lowerleg01 ankle:foot foot:toe1-1,toe2-1,toe3-1,toe4-1,toe5-1 "
-        "collar:clavicle shoulder:upperarm01 elbow:lowerarm01 wrist:wrist "
-        "hand:finger2-1,finger3-1,finger4-1,finger5-1"
-    ).split()
+_CENTRES = (
+    "pelvis:spine05 spine1:spine04 spine2:spine02 spine3:spine01 neck:neck01 head:head "
+    "hip:upperleg01 knee:lowerleg01 ankle:foot foot:toe1-1,toe2-1,toe3-1,toe4-1,toe5-1 "
+    "collar:clavicle shoulder:upperarm01 elbow:lowerarm01 wrist:wrist hand:finger2-1,finger3-1,finger4-1,finger5-1"
 )
+_CENTRE_OF_JOINT = dict(pair.split(":") for pair in _CENTRES.split())
 
 
 class Bodies(NamedTuple):
