@@ -121,6 +121,7 @@ make_venv() { # an empty environment, unless one is there already
       "$python" -m venv --clear "$venv" >>"$log" 2>&1 && return
     fi
   done
+  grep -qiE "$full" "$log" && fail 1 "cannot make $venv: the disk is full"
   fail 1 "found no Python 3.11 or 3.12 with venv and pip; install one (Debian: python3-venv), or uv, which fetches one"
 }
 
@@ -132,10 +133,11 @@ install() { # the pinned versions and the project itself, editable; the log is t
   "$venv/bin/python" -m pip install --disable-pip-version-check -e "$root[test]" >"$log" 2>&1
 }
 
+full='No space left|Disk quota'
 unreachable='ConnectionError|connection refused|name resolution|dns error|unreachable|timed out|error sending request'
 unreachable+='|SSLError|from versions: none'
 explain() { # why the installation failed, in a few words, from its log
-  if grep -qiE 'No space left|Disk quota' "$log"; then
+  if grep -qiE "$full" "$log"; then
     printf 'the disk is full'
   elif grep -qiE "$unreachable" "$log"; then
     printf 'the package registry could not be reached; is there a network?'
@@ -154,7 +156,7 @@ else
   if [ -f "$ready" ] && [ "$(stamp_text 2>/dev/null)" = "$(cat "$ready")" ]; then
     echo "Using the environment $venv."
   else
-    mkdir -p "$(dirname "$log")" && : >"$log" || fail 1 "cannot write $log; is the disk full, or the folder not yours?"
+    { mkdir -p "$(dirname "$log")" && echo "$venv" >"$log"; } 2>/dev/null || fail 1 "cannot write $log; is the disk full, or the folder not yours?"
     tool=pip
     if command -v uv >/dev/null; then tool=uv; fi
     echo "Installing the pinned versions into $venv with $tool: a few minutes, about 2.4 GB (more with CUDA). Log: $log"

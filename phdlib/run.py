@@ -109,7 +109,8 @@ def run(sources: list[Path], folder: Path, profile: str, data: str) -> list[str]
         except Exception as error:
             failed.append(name)
             print(f"{head}: FAILED: {_one_line(error)}", flush=True)
-            print(f"    as far as it came: {work / target.name}", flush=True)
+            if (work / target.name).exists():
+                print(f"    as far as it came: {work / target.name}", flush=True)
         else:
             rest = f", about {_clock(left)} left" if left else ""
             print(f"{head}: {_clock(seconds)}{rest}", flush=True)
