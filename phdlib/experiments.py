@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
 import threading
@@ -22,7 +21,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from tqdm.auto import tqdm
 
-from phdlib.cache import code_fingerprint, key_of
+from phdlib.cache import code_fingerprint, file_fingerprint, key_of
 from phdlib.data import embedded
 from phdlib.data.clip import Clip
 from phdlib.data.windows import Windows
@@ -125,27 +124,29 @@ def load_clips(data: str, keypoints: str, part: str) -> tuple[Clip, ...]:
 
 
 def _completed(experiment: LiftingExperiment) -> bool:
-    """Whether a result is there and whole. The pickle that exca keeps is opened only if its checksum fits; one that
-    does not is named in a warning and removed, so that it is made again."""
+    """Whether a result is there and whole. The pickle that exca keeps is opened only if its checksum fits; one that does
+    not is named in a warning and removed, so that it is made again."""
+    path, seal = _result_file(experiment)
+    if path.exists() and seal.exists() and seal.read_text() != file_fingerprint(path):
+        warnings.warn(f"unreadable cache {path} (its checksum does not fit); training again", stacklevel=3)
+        path.unlink()
+    return experiment.infra.status() == "completed"
+
+
+def _result_file(experiment: LiftingExperiment) -> tuple[Path, Path]:
     path = Path(experiment.infra.uid_folder()) / "job.pkl"
-    if not path.exists():
-        return False
-    seal = path.with_suffix(".sha256")
-    if seal.exists() and seal.read_text() == hashlib.sha256(path.read_bytes()).hexdigest():
-        return experiment.infra.status() == "completed"
-    warnings.warn(f"unreadable cache {path} (its checksum does not fit); training again", stacklevel=3)
-    path.unlink()
-    return False
+    return path, path.with_suffix(".sha256")
 
 
 def read_or_run(experiment: LiftingExperiment) -> LiftingResult:
     """``experiment.run()``, its file in the cache sealed with a checksum."""
-    if not _completed(experiment):
-        experiment.run()
-        path = Path(experiment.infra.uid_folder()) / "job.pkl"
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        write_atomically(path.with_suffix(".sha256"), lambda temporary: temporary.write_text(digest))
-    return experiment.run()
+    _completed(experiment)
+    result = experiment.run()
+    path, seal = _result_file(experiment)
+    digest = file_fingerprint(path)
+    if not seal.exists() or seal.read_text() != digest:
+        write_atomically(seal, lambda temporary: temporary.write_text(digest))
+    return result
 
 
 def run_all(experiments: Sequence[LiftingExperiment], jobs: int | None = None) -> list[LiftingResult]:

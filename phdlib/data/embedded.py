@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
+from roma import rotvec_to_rotmat
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -26,11 +27,12 @@ from phdlib.data import motion as motions
 from phdlib.data import split as splits
 from phdlib.data.clip import Clip
 from phdlib.data.detector import detect, level, self_occlusion
+from phdlib.data.retarget import forward_kinematics, sole_height, stand_on_floor
 from phdlib.skeleton import H36M17
 
 STATURE = 1.75  # metres: with focal length and depth it gives a person's height in pixels
 CODE = ("phdlib.body", "phdlib.open_body", "phdlib.camera", "phdlib.data.embedded", "phdlib.data.detector",
-        "phdlib.data.motion", "phdlib.data.split", "phdlib.skeleton")  # fmt: skip
+        "phdlib.data.motion", "phdlib.data.retarget", "phdlib.data.split", "phdlib.skeleton")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,7 @@ class Performance:
     trans: Float[Tensor, "T 3"]
     joints: Float[Tensor, "T 17 3"]
     cameras: tuple[Camera, ...]
+    visible: Tensor
 
 
 def data_key(body_path: Path | None = None) -> str:
@@ -60,13 +63,13 @@ def performances(role: str = "human36m", body_path: Path | None = None) -> list[
     takes, betas = motions.load_motions(), subject_betas()
     body = load_body(body_path)
     placed = [_place(takes[segment.take], segment, body, betas[segment.subject]) for segment in segments]
-    cached = cached_arrays(
-        f"embedded-{role}-joints", data_key(body_path), lambda: {"joints": _joints(placed, body, role)}
-    )
-    joints = torch.from_numpy(cached["joints"]).split([len(theta) for theta, _, _ in placed])
+    arrays = cached_arrays(f"embedded-{role}", data_key(body_path), lambda: _geometry(placed, body))
+    lengths = [len(theta) for theta, _, _ in placed]
+    joints = torch.from_numpy(arrays["joints"]).split(lengths)
+    visible = torch.from_numpy(arrays["visible"]).split(lengths, dim=1)
     return [
-        Performance(segment, theta, beta, trans, where, studio_rig(_distance(where)))
-        for segment, (theta, beta, trans), where in zip(segments, placed, joints, strict=True)
+        Performance(segment, theta, beta, trans, where, studio_rig(_distance(where)), seen)
+        for segment, (theta, beta, trans), where, seen in zip(segments, placed, joints, visible, strict=True)
     ]
 
 
@@ -80,36 +83,42 @@ def load(
     shown = performances(role, body_path)
     key = key_of(data=data_key(body_path), level=level(keypoints))
     arrays = cached_arrays(f"embedded-{role}-{keypoints}", key, lambda: _detections(shown, keypoints))
-    visible, detected = torch.from_numpy(arrays["visible"]), torch.from_numpy(arrays["keypoints2d"])
+    detected = torch.from_numpy(arrays["keypoints2d"])
     clips, start = [], 0
     for performance in shown:
-        for camera in performance.cameras:
+        for camera, visible in zip(performance.cameras, performance.visible, strict=True):
             stop = start + len(performance.joints)
             if performance.segment.part in parts:
-                clips.append(_clip(performance, camera, detected[start:stop], visible[start:stop]))
+                clips.append(_clip(performance, camera, detected[start:stop], visible))
             start = stop
     return clips
 
 
 def _place(motion: motions.Motion, segment: splits.Segment, body: Body, beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(theta, beta, trans) of a stretch on a body: the root path grows with the pelvis' height over the soles."""
+    """(theta, beta, trans) of a stretch on a body: the root path grows with the pelvis' height over the soles, and what
+    the body's other proportions still push into the floor is lifted smoothly."""
     bodies = torch.stack((torch.zeros_like(beta), beta))
-    pelvis = body.rest_joints(bodies)[:, 0]
-    neutral, own = (pelvis[:, 1] - body.sole_height(bodies)).tolist()
-    root = motion.root[segment.start : segment.stop] * (own / neutral)
-    middle = (root.amin(0) + root.amax(0)) / 2
-    root = root - middle * root.new_tensor([1.0, 0.0, 1.0])
-    return motion.theta[segment.start : segment.stop], beta, root - pelvis[1]
+    rest, sole = body.rest_joints(bodies).double(), body.sole_height(bodies).double()
+    neutral, own = (rest[:, 0, 1] - sole).tolist()
+    theta, root = motion.theta[segment.start : segment.stop], motion.root[segment.start : segment.stop].double()
+    root = root * (own / neutral)
+    root = root - (root.amin(0) + root.amax(0)) / 2 * root.new_tensor([1.0, 0.0, 1.0])
+    rotations = rotvec_to_rotmat(theta.double().reshape(-1, 24, 3))
+    heights = sole_height(*forward_kinematics(rotations, root, rest[1]), rest[1], float(sole[1]))
+    root[:, 1] += stand_on_floor(heights, 0.0, motion.fps, slack=0.0)
+    return theta, beta, (root - rest[1, 0]).float()
 
 
-def _joints(placed: list[tuple[Tensor, Tensor, Tensor]], body: Body, role: str, chunk: int = 2048) -> np.ndarray:
-    regress = body.keypoints(H36M17)
-    out = []
-    with torch.no_grad():
-        for theta, beta, trans in tqdm(placed, desc=f"joints of the {role} role", unit="stretch", leave=False):
-            for pose, offset in zip(theta.split(chunk), trans.split(chunk), strict=True):
-                out.append(regress(pose, beta.expand(len(pose), -1), offset))
-    return torch.cat(out).numpy()
+def _geometry(placed: list[tuple[Tensor, Tensor, Tensor]], body: Body, chunk: int = 2048) -> dict[str, np.ndarray]:
+    """World-space joints of all performances, one after another, and which of them each of the four cameras sees."""
+    regress, joints, visible = body.keypoints(H36M17), [], []
+    for theta, beta, trans in tqdm(placed, desc="joints and what hides them", unit="stretch", leave=False):
+        with torch.no_grad():
+            parts = zip(theta.split(chunk), trans.split(chunk), strict=True)
+            joints.append(torch.cat([regress(pose, beta.expand(len(pose), -1), offset) for pose, offset in parts]))
+        cameras = studio_rig(_distance(joints[-1]))
+        visible.append(torch.stack([self_occlusion(camera.to_camera(joints[-1])) for camera in cameras]))
+    return {"joints": torch.cat(joints).numpy(), "visible": torch.cat(visible, dim=1).numpy()}
 
 
 def _distance(joints: Tensor) -> float:
@@ -119,19 +128,17 @@ def _distance(joints: Tensor) -> float:
 
 
 def _detections(shown: list[Performance], keypoints: str) -> dict[str, np.ndarray]:
-    """Visibility and detections of all clips, one after another, performance by performance, camera by camera."""
-    visible, detected = [], []
+    """Detections in all clips, one after another, performance by performance, camera by camera."""
+    detected = []
     for performance in tqdm(shown, desc=f"keypoints {keypoints}", unit="stretch", leave=False):
         segment = performance.segment
-        for camera in performance.cameras:
+        for camera, visible in zip(performance.cameras, performance.visible, strict=True):
             seen = camera.to_camera(performance.joints)
-            truth = camera.project(seen)
-            visible.append(self_occlusion(seen))
             height = camera.intrinsics[0] * STATURE / seen[:, 0, 2]
             draw = f"{segment.take}/{segment.start}/{camera.name}/{keypoints}".encode()
             rng = np.random.default_rng(int.from_bytes(hashlib.sha256(draw).digest()[:8], "little"))
-            detected.append(detect(truth, visible[-1], height, motions.FPS, level(keypoints), rng))
-    return {"visible": torch.cat(visible).numpy(), "keypoints2d": torch.cat(detected).numpy()}
+            detected.append(detect(camera.project(seen), visible, height, motions.FPS, level(keypoints), rng))
+    return {"keypoints2d": torch.cat(detected).numpy()}
 
 
 def _clip(performance: Performance, camera: Camera, keypoints2d: Tensor, visible: Tensor) -> Clip:
