@@ -8,6 +8,7 @@ is refused before it is looked up.
 
 from __future__ import annotations
 
+import io
 import pickle
 from pathlib import Path
 from typing import NamedTuple
@@ -60,14 +61,13 @@ def read_videopose3d(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Ten
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no VideoPose3D checkpoint at {path}")
+    stored = path.read_bytes()
     try:
         with torch.serialization.safe_globals([(_Swallowed, name) for name in _NUMPY_NAMES]):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(io.BytesIO(stored), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         refused = str(error).partition("WeightsUnpickler error: ")[2].splitlines() or str(error).splitlines()
         raise ValueError(f"{path}: refused, it holds more than weights and a random state: {refused[0]}") from error
-    except OSError:
-        raise
     except Exception as error:  # a damaged pickle fails wherever the damage leads it
         raise ValueError(f"{path}: not a readable checkpoint: {type(error).__name__}: {error}") from error
     if not isinstance(content, dict) or "model_pos" not in content:
@@ -112,9 +112,7 @@ def _expected_shapes(state: dict[str, Tensor], where: str) -> dict[str, tuple[in
     channels, inputs, width = state["expand_conv.weight"].shape
     outputs = state["shrink.weight"].shape[0]
     if inputs % 2 or outputs % 3:
-        raise ValueError(
-            f"{where}: expected 2 inputs and 3 outputs per joint, found {inputs} inputs, {outputs} outputs"
-        )
+        raise ValueError(f"{where}: expected 2 inputs and 3 outputs per joint, found {inputs} and {outputs} in all")
     blocks = (sum(name.startswith("layers_conv.") for name in state) + 1) // 2
     shapes: dict[str, tuple[int, ...]] = {
         "expand_conv.weight": (channels, inputs, width),
