@@ -156,7 +156,8 @@ else
   if [ -f "$ready" ] && [ "$(stamp_text 2>/dev/null)" = "$(cat "$ready")" ]; then
     echo "Using the environment $venv."
   else
-    { mkdir -p "$(dirname "$log")" && echo "$venv" >"$log"; } 2>/dev/null || fail 1 "cannot write $log; is the disk full, or the folder not yours?"
+    { mkdir -p "$(dirname "$log")" && echo "$venv" >"$log"; } 2>/dev/null ||
+      fail 1 "cannot write $log; is the disk full, or the folder not yours?"
     tool=pip
     if command -v uv >/dev/null; then tool=uv; fi
     echo "Installing the pinned versions into $venv with $tool: a few minutes, about 2.4 GB (more with CUDA). Log: $log"
