@@ -27,7 +27,7 @@ from phdlib.data import motion as motions
 from phdlib.data import split as splits
 from phdlib.data.clip import Clip
 from phdlib.data.detector import detect, level, self_occlusion
-from phdlib.data.retarget import forward_kinematics, sole_height, stand_on_floor
+from phdlib.data.retarget import forward_kinematics, stand_on_floor
 from phdlib.skeleton import H36M17
 
 STATURE = 1.75  # metres: with focal length and depth it gives a person's height in pixels
@@ -104,9 +104,21 @@ def _place(motion: motions.Motion, segment: splits.Segment, body: Body, beta: Te
     root = root * (own / neutral)
     root = root - (root.amin(0) + root.amax(0)) / 2 * root.new_tensor([1.0, 0.0, 1.0])
     rotations = rotvec_to_rotmat(theta.double().reshape(-1, 24, 3))
-    heights = sole_height(*forward_kinematics(rotations, root, rest[1]), rest[1], float(sole[1]))
-    root[:, 1] += stand_on_floor(heights, 0.0, motion.fps, slack=0.0)
+    lowest = _lowest_vertex(body, beta, *forward_kinematics(rotations, root, rest[1]))
+    root[:, 1] += stand_on_floor(lowest, 0.0, motion.fps)
     return theta, beta, (root - rest[1, 0]).float()
+
+
+def _lowest_vertex(body: Body, beta: Tensor, positions: Tensor, rotations: Tensor) -> Tensor:
+    """Height (T,) of the lowest vertex of the feet, each moved by the joint that it hangs on most."""
+    feet = body.foot_vertices
+    mesh, joints = body.rest_vertices(beta[None])[0, feet], body.rest_joints(beta[None])[0]
+    owner = body.smpl.lbs_weights[feet].argmax(1)
+    heights = [
+        positions[:, j, 1] + (rotations[:, j, 1] @ (mesh[owner == j] - joints[j]).double().T).amin(1)
+        for j in owner.unique().tolist()
+    ]
+    return torch.stack(heights).amin(0)
 
 
 def _geometry(placed: list[tuple[Tensor, Tensor, Tensor]], body: Body, chunk: int = 2048) -> dict[str, np.ndarray]:
