@@ -124,8 +124,8 @@ def load_clips(data: str, keypoints: str, part: str) -> tuple[Clip, ...]:
 
 
 def _completed(experiment: LiftingExperiment) -> bool:
-    """Whether a result is there and whole. The pickle that exca keeps is opened only if its checksum fits; one that does
-    not is named in a warning and removed, so that it is made again."""
+    """Whether a result is there and whole. The pickle that exca keeps is opened only if its checksum fits; one that
+    does not is named in a warning and removed, so that it is made again."""
     path, seal = _result_file(experiment)
     if path.exists() and seal.exists() and seal.read_text() != file_fingerprint(path):
         warnings.warn(f"unreadable cache {path} (its checksum does not fit); training again", stacklevel=3)

@@ -92,6 +92,14 @@ def overlay(ax: Axes, image: np.ndarray | None, keypoints: Tensor | np.ndarray, 
     blank(ax)
 
 
+def _window(points: np.ndarray) -> tuple[float, float, float, float]:
+    """(left, right, bottom, top) around keypoints (J, 2), with room for hands, feet and hair."""
+    low, high = points.min(0), points.max(0)
+    middle, half = (low + high) / 2, 0.6 * (high - low).max()
+    wide = max(0.62 * half, 0.65 * (high - low)[0])
+    return (middle[0] - wide, middle[0] + wide, middle[1] + half, middle[1] - half)
+
+
 def figure_4(
     frames: Sequence[int],
     images: Sequence[np.ndarray | None],
@@ -105,16 +113,14 @@ def figure_4(
     keypoints = np.asarray(keypoints)
     fig, axes = plt.subplots(1 + len(poses), len(frames), figsize=(1.45 * len(frames), 1.9 * (1 + len(poses))))
     for column, (t, image) in enumerate(zip(frames, images, strict=True)):
-        middle, half = keypoints[t].mean(0), 0.62 * np.ptp(keypoints[t], axis=0).max()
-        window = (middle[0] - half, middle[0] + half, middle[1] + half, middle[1] - half)
-        overlay(axes[0, column], image, keypoints[t], window)
+        overlay(axes[0, column], image, keypoints[t], _window(keypoints[t]))
         axes[0, column].set_title(f"{t / 50:.2f} s", fontsize=8)
         for row, pose in enumerate(poses.values(), start=1):
             ax = axes[row, column]
             draw_skeleton(ax, turned(truth[t], side), color=TRUTH, width=1.0)
             draw_skeleton(ax, turned(pose[t], side))
-            ax.set_xlim(-1.0, 1.0)
-            ax.set_ylim(-1.15, 1.0)
+            ax.set_xlim(-0.75, 0.75)
+            ax.set_ylim(-1.1, 0.9)
             blank(ax)
     for row, label in enumerate(["2D input", *poses]):
         axes[row, 0].text(
@@ -195,9 +201,7 @@ def four_views(clips: Sequence[Clip], frame: int) -> Figure:
     fig, axes = plt.subplots(1, len(clips), figsize=(2.8 * len(clips), 3.1))
     for ax, clip in zip(axes, clips, strict=True):
         points = clip.keypoints2d[frame].numpy()
-        middle, half = points.mean(0), 0.62 * np.ptp(points, axis=0).max()
-        window = (middle[0] - half, middle[0] + half, middle[1] + half, middle[1] - half)
-        overlay(ax, render_frames(clip, [frame])[0], points, window)
+        overlay(ax, render_frames(clip, [frame])[0], points, _window(points))
         for point, seen in zip(points, clip.visible[frame].tolist(), strict=True):
             ax.plot(*point, "o", ms=4, mfc="black" if seen else "white", mec="black", mew=0.8)
         ax.set_title(clip.camera.name, fontsize=8)
@@ -207,21 +211,25 @@ def four_views(clips: Sequence[Clip], frame: int) -> Figure:
 
 def bodies(body: Body, betas: Mapping[str, Tensor], poses: Mapping[str, Tensor]) -> Figure:
     """Subjects in the rest pose, then poses theta (72,) of the mean shape from the front and from the side."""
-    columns = [(name, torch.zeros(72), beta, 0.0) for name, beta in betas.items()]
-    columns += [(name, theta, torch.zeros(10), turn) for name, theta in poses.items() for turn in (0.0, 70.0)]
+    rows = [
+        [(name, torch.zeros(72), beta, 0.0) for name, beta in betas.items()],
+        [(name, theta, torch.zeros(10), turn) for name, theta in poses.items() for turn in (0.0, 70.0)],
+    ]
     caster = MeshCaster(body.faces)
-    fig, axes = plt.subplots(1, len(columns), figsize=(1.35 * len(columns), 2.2))
-    for ax, (name, theta, beta, turn) in zip(axes, columns, strict=True):
+    fig, axes = plt.subplots(2, max(map(len, rows)), figsize=(1.6 * max(map(len, rows)), 4.0))
+    for ax in axes.flat:
+        blank(ax)
+    for ax, (name, theta, beta, turn) in ((ax, cell) for line, row in zip(axes, rows, strict=True)
+                                          for ax, cell in zip(line, row, strict=False)):  # fmt: skip
         angle = math.radians(turn)
         position = torch.tensor([5 * math.sin(angle), 1.1, 5 * math.cos(angle)])
         rotation, translation = look_at(position, torch.tensor([0.0, 0.95, 0.0]))
         view = Camera(name, rotation, translation, torch.tensor([700.0, 700, 150, 150, 0, 0, 0, 0, 0]), 300, 300)
         lift = torch.tensor([[0.0, -body.sole_height(beta[None]).item(), 0.0]])
         image = render_mesh(body(theta[None], beta[None], lift).vertices[0], body.faces, view, caster=caster)
-        ax.imshow(image[10:290])
-        ax.set_title(name if not turn else f"{name}, side", fontsize=7)
-        blank(ax)
-    fig.subplots_adjust(left=0, right=1, bottom=0, top=0.9, wspace=0)
+        ax.imshow(image[5:295, 15:285])
+        ax.set_title(name if not turn else f"{name}, side", fontsize=8)
+    fig.subplots_adjust(left=0, right=1, bottom=0, top=0.93, wspace=0, hspace=0.1)
     return fig
 
 

@@ -18,7 +18,8 @@ from phdlib.camera import (
 
 
 def test_projection_by_hand() -> None:
-    """x = (0.5, -0.25), r2 = 0.3125; radial 1 + 0.1 r2 + 0.2 r2^2 + 0.3 r2^3; tangential 0.01 * 0.5 + 0.02 * -0.25 = 0."""
+    """x = (0.5, -0.25), r2 = 0.3125; radial 1 + 0.1 r2 + 0.2 r2^2 + 0.3 r2^3; tangential 0.01 * 0.5 + 0.02 * -0.25 =
+    0."""
     r2 = 0.3125
     radial = 1 + 0.1 * r2 + 0.2 * r2**2 + 0.3 * r2**3
     expected = (2 * (0.5 * radial + 0.01 * r2) + 0.1, 3 * (-0.25 * radial + 0.02 * r2) + 0.2)
@@ -45,7 +46,7 @@ def test_one_camera_per_batch_element() -> None:
 
 
 def test_bad_points_and_intrinsics_are_named() -> None:
-    with pytest.raises(ValueError, match="expected 9 numbers .* found 4"):
+    with pytest.raises(ValueError, match=r"expected 9 numbers .* found 4"):
         project_perspective(torch.ones(1, 3), torch.ones(4))
     with pytest.raises(ValueError, match=r"depths above 0 .* -1.000 m"):
         project_perspective(torch.tensor([[0.0, 0.0, -1.0]]), torch.ones(9))
@@ -73,7 +74,9 @@ def test_the_rig_faces_the_performer() -> None:
         assert ((pixels > 0) & (pixels < 1000)).all()
     left, right = studio_rig()[0], studio_rig()[2]
     assert left.to_camera(torch.tensor([1.0, 1.0, 0.0]))[0] > 0  # in front, a left hand (+x) is seen on the right
-    assert math.isclose(left.to_camera(torch.zeros(3))[0].item(), right.to_camera(torch.zeros(3))[0].item(), abs_tol=1e-5)
+    assert math.isclose(
+        left.to_camera(torch.zeros(3))[0].item(), right.to_camera(torch.zeros(3))[0].item(), abs_tol=1e-5
+    )
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 17))

@@ -58,10 +58,22 @@ def test_a_torso_hides_the_arm_behind_it_and_nothing_in_front() -> None:
     """A person seen from the side: the far wrist is behind the trunk's axis, the near one before it."""
     pose = clip(1).joints3d.clone() * 0
     pose[0] += torch.tensor([0.0, 0.0, 5.0])
-    for name, at in {"thorax": (0, -0.5, 0), "spine": (0, -0.25, 0), "head": (0, -0.8, 0), "nose": (0, -0.6, 0)}.items():
+    for name, at in {
+        "thorax": (0, -0.5, 0),
+        "spine": (0, -0.25, 0),
+        "head": (0, -0.8, 0),
+        "nose": (0, -0.6, 0),
+    }.items():
         pose[0, H36M17.index(name)] += torch.tensor(at, dtype=torch.float32)
     for side, depth in (("left", -0.3), ("right", 0.3)):
-        for part, y in (("shoulder", -0.45), ("elbow", -0.3), ("wrist", -0.2), ("hip", 0.0), ("knee", 0.4), ("ankle", 0.8)):
+        for part, y in (
+            ("shoulder", -0.45),
+            ("elbow", -0.3),
+            ("wrist", -0.2),
+            ("hip", 0.0),
+            ("knee", 0.4),
+            ("ankle", 0.8),
+        ):
             pose[0, H36M17.index(f"{side}_{part}")] += torch.tensor([0.0, y, depth])
     visible = self_occlusion(pose)[0]
     assert visible[H36M17.index("left_wrist")] and not visible[H36M17.index("right_wrist")]

@@ -17,7 +17,9 @@ SMALL = LiftingExperiment(filter_widths=(3,), channels=16, recipe=Recipe(epochs=
 def small_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three clips instead of the data, and an empty cache."""
     monkeypatch.setenv("PHDLIB_CACHE", str(tmp_path))
-    monkeypatch.setattr(experiments, "load_clips", lambda data, keypoints, part: (clip(30, 0), clip(35, int(part == "test"))))
+    monkeypatch.setattr(
+        experiments, "load_clips", lambda data, keypoints, part: (clip(30, 0), clip(35, int(part == "test")))
+    )
 
 
 def results(experiment: LiftingExperiment) -> list[Path]:
@@ -96,7 +98,9 @@ def test_profiles_differ_from_the_paper_only_where_they_say_so() -> None:
     }  # fmt: skip
     assert paper["full"][0].recipe == Recipe() and paper["full"][0].channels == 1024
     standard = profiles.supervised("standard")
-    assert all(len(of_model) >= 3 and len({e.seed for e in of_model}) == len(of_model) for of_model in standard.values())
+    assert all(
+        len(of_model) >= 3 and len({e.seed for e in of_model}) == len(of_model) for of_model in standard.values()
+    )
     assert standard["causal"][0].recipe == standard["full"][0].recipe
 
 

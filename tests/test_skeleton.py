@@ -22,8 +22,10 @@ def test_mirroring_twice_is_nothing_and_keeps_the_tree(skeleton: Skeleton) -> No
     mirror = skeleton.mirror
     assert [mirror[i] for i in mirror] == list(range(len(skeleton)))
     for i, j in enumerate(mirror):
-        assert skeleton.joints[j].removeprefix("right_") == skeleton.joints[i].removeprefix("left_") or i == j or (
-            skeleton.joints[j].removeprefix("left_") == skeleton.joints[i].removeprefix("right_")
+        assert (
+            skeleton.joints[j].removeprefix("right_") == skeleton.joints[i].removeprefix("left_")
+            or i == j
+            or (skeleton.joints[j].removeprefix("left_") == skeleton.joints[i].removeprefix("right_"))
         )
     if skeleton not in (PENN13, COCO17):  # a tree of 2D keypoints hangs asymmetrically on the head
         parents = skeleton.parents
@@ -38,7 +40,7 @@ def test_smpl_and_human36m_order() -> None:
 
 
 def test_an_unknown_joint_is_named_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match="H36M-17 has no joint 'tail'.*pelvis"):
+    with pytest.raises(ValueError, match=r"H36M-17 has no joint 'tail'.*pelvis"):
         H36M17.index("tail")
-    with pytest.raises(ValueError, match="bad: 2 joints .* 1 parents"):
+    with pytest.raises(ValueError, match=r"bad: 2 joints .* 1 parents"):
         Skeleton("bad", ("a", "b"), (-1,))

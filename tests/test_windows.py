@@ -58,7 +58,7 @@ def test_bad_clips_are_named() -> None:
         Windows([good, replace(clip(seed=5), joints3d=None)], 3)
     broken = good.keypoints2d.clone()
     broken[4, 2, 0] = torch.nan
-    with pytest.raises(ValueError, match="S1/swing/.* not finite at frame 4, right_knee"):
+    with pytest.raises(ValueError, match=r"S1/swing/.* not finite at frame 4, right_knee"):
         Windows([replace(good, keypoints2d=broken)], 3)
     with pytest.raises(ValueError, match="expected at least one clip"):
         Windows([], 3)
