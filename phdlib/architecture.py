@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from torch import nn
 
+from phdlib import temporal
 from phdlib.lifting import LiftingModel, TemporalModel
 
 # Wong's colours, told apart with every kind of colour vision.
@@ -88,6 +89,19 @@ def paths_per_frame(model: LiftingModel) -> list[int]:
         comb[::dilation] = 1
         paths = np.convolve(paths, comb)
     return paths.tolist()
+
+
+def gradient_support(model: TemporalModel, generator: torch.Generator, margin: int = 5) -> list[int]:
+    """Frames, relative to the predicted one, that an output depends on: where its gradient is not zero, measured.
+
+    The random clip goes on for ``margin`` frames on both sides of the receptive field. For models in evaluation mode.
+    """
+    F = model.receptive_field()
+    size = 1, F + 2 * margin, model.num_joints_in, model.in_features
+    clip = torch.randn(size, generator=generator).to(model.shrink.weight).requires_grad_()
+    present = margin + temporal.context(F, model.causal)[0]
+    (gradient,) = torch.autograd.grad(model(clip)[0, margin].sum(), clip)
+    return (gradient.abs().sum(dim=(0, 2, 3)).nonzero().flatten() - present).tolist()
 
 
 def computed_states(model: LiftingModel) -> list[int]:

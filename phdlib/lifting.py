@@ -186,18 +186,20 @@ class CausalStream:
             state = f"causal={model.causal}, training={model.training}"
             raise ValueError(f"streaming needs a causal model in evaluation mode, found {state}")
         self.model = model
-        self._expand = temporal.StreamingConv(model.expand_conv)
-        self._convs = [temporal.StreamingConv(conv) for conv, _, _, _ in model.blocks()]
+        self._expand, self._shrink = temporal.StreamingConv(model.expand_conv), temporal.StreamingConv(model.shrink)
+        self._blocks = [
+            (temporal.StreamingConv(conv), norm, temporal.StreamingConv(mix), mix_norm)
+            for conv, norm, mix, mix_norm in model.blocks()
+        ]
 
     @torch.no_grad()
     def push(self, keypoints: Tensor) -> Tensor:
-        model = self.model
-        model._check(keypoints.unsqueeze(1))
-        x = F.relu(model.expand_bn(self._expand.push(keypoints.flatten(1))))
-        for stream, (_, norm, mix, mix_norm) in zip(self._convs, model.blocks(), strict=True):
-            hidden = F.relu(norm(stream.push(x)))
-            x = x + F.relu(mix_norm(mix(hidden.unsqueeze(2)).squeeze(2)))
-        return model.shrink(x.unsqueeze(2)).squeeze(2).unflatten(1, (model.num_joints_out, 3))
+        self.model._check(keypoints.unsqueeze(1))
+        x = F.relu(self.model.expand_bn(self._expand.push(keypoints.flatten(1))))
+        for conv, norm, mix, mix_norm in self._blocks:
+            hidden = F.relu(norm(conv.push(x)))
+            x = x + F.relu(mix_norm(mix.push(hidden)))
+        return self._shrink.push(x).unflatten(1, (self.model.num_joints_out, 3))
 
 
 def pad(keypoints: Tensor, receptive_field: int, causal: bool) -> Tensor:

@@ -73,6 +73,12 @@ def test_used_states_are_the_support_of_the_gradient(widths, causal):
     assert [frames.tolist() for frames in support] == expected
 
 
+def test_measured_support_sees_past_and_future_apart():
+    generator = torch.Generator().manual_seed(0)
+    assert architecture.gradient_support(small(), generator) == list(range(-13, 14))
+    assert architecture.gradient_support(small(causal=True), generator) == list(range(-26, 1))
+
+
 @pytest.mark.parametrize("widths", [(3,) * 3, (3,) * 5, (5, 3, 1)])
 def test_one_path_per_frame(widths):
     model = small(widths=widths)
