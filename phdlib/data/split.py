@@ -3,7 +3,7 @@
 ``python -m phdlib.data.split`` writes ``assets/split.csv`` from the table below and the motion file; people read the
 file, the library loads it. Rules: a take serves one role and one part only, unless a category has too few takes, when
 one is cut in time with two seconds left out; partners of one salsa are on one side; within a category training takes go
-to S1, then to S5 .. S8 in turn, test takes to S9 and S11 (DESIGN, "Splits").
+to S1, then to S5 .. S8 in turn, test takes to S9 and S11.
 """
 
 from __future__ import annotations
