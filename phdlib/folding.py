@@ -5,8 +5,8 @@ all. What is left is matrix products on rows of frames (time first, channels las
 products with rows D frames apart, and two outputs D frames apart share inputs, so that four half-sized products do
 instead of six (Winograd's minimal filter F(2, 3); Lavin and Gray, arXiv:1509.09308).
 
-A bfloat16 has eight bits. Processors with matrix units for it multiply several times as fast, and move the poses by a
-millimetre or so. The *compensated* product writes every number as the sum of two bfloat16 and keeps all but the product
+A bfloat16 has eight bits. Processors with matrix units for it multiply several times as fast, and move the poses by
+millimetres. The *compensated* product writes every number as the sum of two bfloat16 and keeps all but the product
 of the two small parts: four fast products in place of a slow one, and nearly the accuracy of float32.
 """
 
@@ -45,9 +45,9 @@ class FoldedTemporalModel(nn.Module):
         self.expand = _Convolution(*_folded(model.expand_conv, model.expand_bn), 1, "float32")
         self.convs, self.mixes = nn.ModuleList(), nn.ModuleList()
         for conv, norm, mix, mix_norm in model.blocks():
-            self.convs.append(_Convolution(*_folded(conv, norm), conv.dilation[0], precision))
+            self.convs.append(_Convolution(*_folded(conv, norm), conv.dilation[0], precision, in_pairs=True))
             self.mixes.append(_Convolution(*_folded(mix, mix_norm), 1, precision))
-        self.shrink = _Convolution(model.shrink.weight.detach(), model.shrink.bias.detach(), 1, "float32")
+        self.shrink = _Convolution(model.shrink.weight.detach(), model.shrink.bias.detach(), 1, "float32", relu=False)
         self.eval()
 
     def receptive_field(self) -> int:
@@ -60,63 +60,98 @@ class FoldedTemporalModel(nn.Module):
             wanted = f"(B, T >= {self._receptive_field}, {self.num_joints_in}, {self.in_features})"
             raise ValueError(f"keypoints: expected {wanted}, found {tuple(keypoints.shape)}")
         # All clips run as one long one; the outputs that mix two clips are cut off at the end.
-        x = self.expand(keypoints.reshape(B * T, -1)).relu_()
+        left = B * T - self.expand.eaten
+        x = self.expand(keypoints.reshape(B * T, -1), left)
+        # Rows of zeros behind the clip, so that its last outputs have a partner to be computed with.
+        x = torch.cat((x, x.new_zeros(max((conv.eaten for conv in self.convs), default=0), x.shape[1])))
         for conv, mix in zip(self.convs, self.mixes, strict=True):
-            hidden = mix(conv(x).relu_()).relu_()
-            first = (len(x) - len(hidden)) // (1 if self.causal else 2)
-            x = x[first : first + len(hidden)].add_(hidden)
-        poses = self.shrink(x)
-        poses = torch.cat((poses, poses.new_zeros(B * T - len(poses), poses.shape[1]))).view(B, T, -1, 3)
+            left -= conv.eaten
+            hidden = mix(conv(x, left), left)
+            x = x[conv.eaten if self.causal else conv.eaten // 2 :]
+            x[:left] += hidden
+        poses = self.shrink(x, left)
+        poses = torch.cat((poses, poses.new_zeros(B * T - left, poses.shape[1]))).view(B, T, -1, 3)
         return poses[:, : T - self._receptive_field + 1]
 
 
 class _Convolution(nn.Module):
-    """A dilated convolution of rows: (T, C_in) -> (T - (W - 1) D, C_out)."""
+    """A dilated convolution of rows, and its ReLU: (T, C_in) -> (T - (W - 1) D, C_out)."""
 
-    def __init__(self, weight: Tensor, bias: Tensor, dilation: int, precision: str) -> None:
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor,
+        dilation: int,
+        precision: str,
+        *,
+        relu: bool = True,
+        in_pairs: bool = False,
+    ) -> None:
         super().__init__()
         taps = weight.double().permute(2, 1, 0)  # (W, C_in, C_out)
-        self.width, self.dilation = len(taps), dilation
-        self.paired = self.width == 3 and weight.shape[0] == weight.shape[1]
+        self.width, self.dilation, self.eaten, self.relu = len(taps), dilation, (len(taps) - 1) * dilation, relu
+        self.paired = in_pairs and self.width == 3
         if self.paired:
             a, b, c = taps
             taps = torch.stack((a, (a + b + c) / 2, (a - b + c) / 2, c))
+        else:
+            taps = taps.reshape(1, -1, taps.shape[2])  # one product of W frames side by side
         self.products = nn.ModuleList(_Product(tap.float(), precision) for tap in taps)
         self.register_buffer("bias", bias.float())
 
-    def forward(self, x: Tensor) -> Tensor:
-        T = len(x) - (self.width - 1) * self.dilation
+    def forward(self, x: Tensor, T: int) -> Tensor:
+        """The first ``T`` outputs; pairs need ``eaten`` rows more behind the last input, whatever they hold."""
         if self.paired:
             return self._pairs(x, T)
-        out = self.products[0](x[:T])
-        for k, product in enumerate(self.products[1:], 1):
-            out += product(x[k * self.dilation : k * self.dilation + T])
-        return out.add_(self.bias)
+        (product,) = self.products
+        operand = product.operand(T)
+        for rows in _slices(T, len(self.bias)):
+            window = [x[rows.start + k * self.dilation : rows.stop + k * self.dilation] for k in range(self.width)]
+            product.load(operand, rows, torch.cat(window, dim=1) if self.width > 1 else window[0])
+        result = product.multiply(operand)
+        out = x.new_empty(T, len(self.bias))
+        for rows in _slices(T, len(self.bias)):
+            torch.add(product.read(result, rows), self.bias, out=out[rows])
+            if self.relu:
+                out[rows].relu_()
+        return out
 
     def _pairs(self, x: Tensor, T: int) -> Tensor:
         """F(2, 3): outputs t and t + D from the inputs t, t + D, t + 2D, t + 3D, through four products."""
         D, C = self.dilation, x.shape[1]
         groups = -(-T // (2 * D))
-        missing = (2 * groups + 2) * D - len(x)
-        if missing > 0:
-            x = torch.cat((x, x.new_zeros(missing, C)))
         out = x.new_empty(2 * groups * D, C)
 
         def comb(rows: Tensor, k: int) -> Tensor:  # (groups, D, C): rows k D, ..., k D + D - 1, and on from 2 D later
             return rows.as_strided((groups, D, C), (2 * D * C, C, 1), rows.storage_offset() + k * D * C)
 
         a, b, c, d = (comb(x, k) for k in range(4))
-        m = []
+        operand = self.products[0].operand(groups * D)
+        results = []
         for product, left, right, sign in zip(self.products, (a, b, c, b), (c, c, b, d), (-1, 1, -1, -1), strict=True):
-            m.append(product(torch.add(left, right, alpha=sign).view(-1, C)).view(groups, D, C))
-        m[1] += self.bias
-        torch.add(m[0].add_(m[1]), m[2], out=comb(out, 0))
-        torch.sub(m[1].sub_(m[2]), m[3], out=comb(out, 1))
+            for some in _slices(groups, D * C):
+                half = torch.add(left[some], right[some], alpha=sign).view(-1, C)
+                product.load(operand, slice(some.start * D, some.stop * D), half)
+            results.append(product.multiply(operand))
+        even, odd = comb(out, 0), comb(out, 1)
+        for some in _slices(groups, D * C):
+            rows = slice(some.start * D, some.stop * D)
+            m = [
+                product.read(result, rows).view(-1, D, C)
+                for product, result in zip(self.products, results, strict=True)
+            ]
+            m[1] += self.bias
+            torch.add(m[0].add_(m[1]), m[2], out=even[some]).relu_()
+            torch.sub(m[1].sub_(m[2]), m[3], out=odd[some]).relu_()
         return out[:T]
 
 
 class _Product(nn.Module):
-    """Rows times a matrix, (T, C_in) -> (T, C_out), float32 in and out; ``precision`` says what happens in between."""
+    """Rows times a matrix, float32 in and out; ``precision`` says what happens in between.
+
+    In three steps, so that what surrounds the product can go a few rows at a time, through the processor's cache:
+    ``load`` rows into an :meth:`operand`, ``multiply`` it, ``read`` rows of the result.
+    """
 
     def __init__(self, weight: Tensor, precision: str) -> None:
         super().__init__()
@@ -125,17 +160,32 @@ class _Product(nn.Module):
         self.register_buffer("weight", high.contiguous())
         self.register_buffer("rest", (weight - high).bfloat16().contiguous() if precision == "pair" else None)
 
-    def forward(self, x: Tensor) -> Tensor:
-        if self.precision == "float32":
-            return x @ self.weight
-        high = x.bfloat16()
-        product = high @ self.weight
-        if self.precision == "bfloat16":
-            return product.float()
+    def operand(self, rows: int) -> list[Tensor]:
+        return [self.weight.new_empty(rows, len(self.weight)) for _ in range(1 if self.rest is None else 2)]
+
+    def load(self, operand: list[Tensor], rows: slice, x: Tensor) -> None:
+        operand[0][rows] = x
+        if self.rest is not None:
+            operand[1][rows] = x - operand[0][rows]
+
+    def multiply(self, operand: list[Tensor]) -> list[Tensor]:
+        product = operand[0] @ self.weight
+        if self.rest is None:
+            return [product]
+        high, low = operand
         # The sum inside the product is exact enough, its result is rounded: a second run returns what was rounded off.
         rest = torch.addmm(product, high, self.weight, beta=-1)
-        rest.addmm_((x - high).bfloat16(), self.weight).addmm_(high, self.rest)
-        return product.float().add_(rest)
+        return [product, rest.addmm_(low, self.weight).addmm_(high, self.rest)]
+
+    def read(self, result: list[Tensor], rows: slice) -> Tensor:
+        product = result[0][rows].float()
+        return product if self.rest is None else product + result[1][rows]
+
+
+def _slices(length: int, numbers_each: int) -> list[slice]:
+    """Cut ``length`` items of ``numbers_each`` numbers into pieces that stay in a processor's cache while in work."""
+    step = max(1, 2**16 // numbers_each)
+    return [slice(start, min(start + step, length)) for start in range(0, length, step)]
 
 
 def _folded(conv: nn.Conv1d, norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:

@@ -20,6 +20,7 @@ VARIANTS = {
     "single-frame": {"filter_widths": (1, 1, 1)},
     "81 frames": {"filter_widths": (3, 3, 3, 3)},
     "mixed widths": {"filter_widths": (3, 5, 1)},
+    "as many channels as inputs": {"channels": 34},
 }
 
 
