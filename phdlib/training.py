@@ -74,7 +74,7 @@ def train_lifter(
     """
     fabric = fabric or local_fabric(recipe.precision)
     # foreach=True gives the same numbers in fewer, larger operations.
-    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.lr, amsgrad=True, foreach=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.lr, amsgrad=True, fused=True)
     trained, generator = Trained(), torch.Generator().manual_seed(seed)
     draws = torch.Generator(device=fabric.device).manual_seed(seed + 1)  # dropout's own, where the model lives
     state: dict[str, Any] = {"model": model, "optimizer": optimizer}

@@ -86,6 +86,13 @@ def test_truth_projects_onto_the_keypoints(clips: list) -> None:
         assert torch.equal(clip.joints3d[:, 0], torch.zeros(len(clip), 3))
 
 
+def test_detections_lie_about_the_truth(clips: list) -> None:
+    for clip in clips:
+        truth = clip.camera.project(clip.joints3d + clip.trajectory[:, None])
+        error = (clip.keypoints2d - truth).norm(dim=-1)
+        assert 1 < error.mean() < 10 and error.median() < 6, clip.name
+
+
 def test_a_level_is_the_same_whatever_is_loaded_with_it(clips: list) -> None:
     alone = embedded.load("fine_tuned", parts=("test",))
     together = [clip for clip in clips if clip.subject in ("S9", "S11")]

@@ -80,8 +80,8 @@ def load(
     body_path: Path | None = None,
 ) -> list[Clip]:
     """Clips of a role at 50 Hz, one per stretch and camera, with 2D keypoints of a named detector level."""
-    shown = performances(role, body_path)
     key = key_of(data=data_key(body_path), level=level(keypoints))
+    shown = performances(role, body_path)
     arrays = cached_arrays(f"embedded-{role}-{keypoints}", key, lambda: _detections(shown, keypoints))
     detected = torch.from_numpy(arrays["keypoints2d"])
     clips, start = [], 0
