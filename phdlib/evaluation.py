@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import nn
+from torch import Tensor, nn
 
 from phdlib.data.clip import Clip
 from phdlib.lifting import predict
@@ -16,14 +16,19 @@ from phdlib.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
 METRICS = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve")
 
 
+def predict_clip(model: nn.Module, clip: Clip, flip: bool = True) -> Tensor:
+    """Poses (T, J, 3) of a clip in metres, relative to the root, on the CPU. ``model`` may be folded."""
+    device = next(chain(model.parameters(), model.buffers())).device
+    return predict(model, clip.screen_keypoints().to(device), clip.skeleton, flip=flip).float().cpu()
+
+
 def evaluate_lifter(model: nn.Module, clips: Sequence[Clip], flip: bool = True) -> pd.DataFrame:
     """One row per clip: take, camera, subject, action, frames, and the mean of each metric over its frames, in mm
     (MPJVE in mm per frame). All joints count, the root too, whose error is that of a model which should answer zero
     there."""
     rows = []
-    device = next(model.parameters()).device
     for clip in clips:
-        pred = predict(model, clip.screen_keypoints().to(device), clip.skeleton, flip=flip).float().cpu()
+        pred = predict_clip(model, clip, flip)
         gt = clip.joints3d
         rows.append(
             {
@@ -99,9 +104,3 @@ def paired_gain(
     ]
     low, high = np.quantile(drawn, [0.025, 0.975])
     return float(whole), float(low), float(high)
-
-
-def predict_clip(model: nn.Module, clip: Clip, flip: bool = True) -> torch.Tensor:
-    """Poses (T, J, 3) of a clip in metres, relative to the root."""
-    device = next(model.parameters()).device
-    return predict(model, clip.screen_keypoints().to(device), clip.skeleton, flip=flip).float().cpu()

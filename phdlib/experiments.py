@@ -26,6 +26,7 @@ from phdlib.data import embedded
 from phdlib.data.clip import Clip
 from phdlib.data.windows import Windows
 from phdlib.evaluation import evaluate_lifter
+from phdlib.folding import fold_batch_norm
 from phdlib.lifting import StridedTemporalModel, TemporalModel
 from phdlib.paths import cache_dir, write_atomically
 from phdlib.skeleton import H36M17
@@ -33,7 +34,7 @@ from phdlib.training import Recipe, local_fabric, train_lifter
 
 CODE = ("phdlib.temporal", "phdlib.lifting", "phdlib.losses", "phdlib.metrics", "phdlib.data.windows",
 "phdlib.training",
-        "phdlib.evaluation", "phdlib.experiments")  # fmt: skip
+        "phdlib.evaluation", "phdlib.folding", "phdlib.experiments")  # fmt: skip
 
 _on_epoch: Any = lambda: None  # noqa: E731 - set in worker processes, to report progress
 
@@ -105,7 +106,7 @@ class LiftingExperiment(BaseModel):
         )
         inference = self.model().to(fabric.device).eval()
         inference.load_state_dict(model.state_dict())
-        clips = evaluate_lifter(inference, test, flip=self.recipe.flip)
+        clips = evaluate_lifter(fold_batch_norm(inference), test, flip=self.recipe.flip)
         weights = {name: value.cpu().numpy() for name, value in inference.state_dict().items()}
         return LiftingResult(clips, trained.losses, trained.seconds, trained.steps, weights)
 
