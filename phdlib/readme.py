@@ -61,7 +61,7 @@ def _source(entry: dict[str, Any]) -> str:
 
 def _contents(entries: list[dict[str, Any]]) -> str:
     """A row per table and figure. Minutes are those of the runs behind it, from an empty cache."""
-    rows = ["| | what it shows | made by | files | minutes |", "| :--- | :--- | :--- | :--- | ---: |"]
+    rows = ["| | what it shows | made by | files | core minutes |", "| :--- | :--- | :--- | :--- | ---: |"]
     for entry in entries:
         files = ", ".join(f"[{Path(name).suffix[1:]}](figures/{name})" for name in entry["files"])
         source = f"[{entry['notebook'].removeprefix('notebooks/').removesuffix('.ipynb')}]({entry['notebook']})"

@@ -93,6 +93,18 @@ def test_detections_lie_about_the_truth(clips: list) -> None:
         assert 1 < error.mean() < 10 and error.median() < 6, clip.name
 
 
+def test_detecting_again_repeats_the_draws_and_jitter_is_what_changes_fastest(clips: list) -> None:
+    for clip in clips[::41]:
+        again = embedded.redetected(clip, "fine_tuned")
+        assert torch.allclose(again.keypoints2d, clip.keypoints2d, atol=2e-3)
+        truth = clip.camera.project(clip.joints3d + clip.trajectory[:, None])
+        whole, smooth = (
+            (c.keypoints2d - truth).diff(dim=0).norm(dim=-1).median()
+            for c in (clip, embedded.redetected(clip, "fine_tuned", jitter=0.0))
+        )
+        assert smooth < whole / 3
+
+
 def test_a_level_is_the_same_whatever_is_loaded_with_it(clips: list) -> None:
     alone = embedded.load("fine_tuned", parts=("test",))
     together = [clip for clip in clips if clip.subject in ("S9", "S11")]

@@ -35,9 +35,9 @@ class Level:
 
 LEVELS: dict[str, Level] = {
     "gt": Level(jitter=0.0, slow=0.0, slow_seconds=0.2, hidden=1.0, swaps_per_minute=0.0),
-    "fine_tuned": Level(jitter=1.3, slow=2.2, slow_seconds=0.2, hidden=2.0, swaps_per_minute=1.0),
-    "pre_trained": Level(jitter=2.0, slow=3.6, slow_seconds=0.2, hidden=2.5, swaps_per_minute=3.0),
-    "coarse": Level(jitter=3.2, slow=5.5, slow_seconds=0.2, hidden=2.5, swaps_per_minute=6.0),
+    "fine_tuned": Level(jitter=1.1, slow=2.2, slow_seconds=0.2, hidden=2.0, swaps_per_minute=1.0),
+    "pre_trained": Level(jitter=1.7, slow=3.6, slow_seconds=0.2, hidden=2.5, swaps_per_minute=3.0),
+    "coarse": Level(jitter=2.7, slow=5.5, slow_seconds=0.2, hidden=2.5, swaps_per_minute=6.0),
 }
 
 # Ends of limbs are small and fast: detectors err more there than on the trunk.

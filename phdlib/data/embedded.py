@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from phdlib.camera import Camera, studio_rig
 from phdlib.data import motion as motions
 from phdlib.data import split as splits
 from phdlib.data.clip import Clip
-from phdlib.data.detector import detect, level, self_occlusion
+from phdlib.data.detector import Level, detect, level, self_occlusion
 from phdlib.data.retarget import forward_kinematics, stand_on_floor
 from phdlib.skeleton import H36M17
 
@@ -143,20 +143,36 @@ def _detections(shown: list[Performance], keypoints: str) -> dict[str, np.ndarra
     """Detections in all clips, one after another, performance by performance, camera by camera."""
     detected = []
     for performance in tqdm(shown, desc=f"keypoints {keypoints}", unit="stretch", leave=False):
-        segment = performance.segment
         for camera, visible in zip(performance.cameras, performance.visible, strict=True):
             seen = camera.to_camera(performance.joints)
-            height = camera.intrinsics[0] * STATURE / seen[:, 0, 2]
-            draw = f"{segment.take}/{segment.start}/{camera.name}/{keypoints}".encode()
-            rng = np.random.default_rng(int.from_bytes(hashlib.sha256(draw).digest()[:8], "little"))
-            detected.append(detect(camera.project(seen), visible, height, motions.FPS, level(keypoints), rng))
+            detected.append(_detect(seen, camera, visible, _take(performance), keypoints, level(keypoints)))
     return {"keypoints2d": torch.cat(detected).numpy()}
+
+
+def _take(performance: Performance) -> str:
+    return f"{performance.segment.take}@{performance.segment.start}"
+
+
+def _detect(seen: Tensor, camera: Camera, visible: Tensor, take: str, keypoints: str, quality: Level) -> Tensor:
+    """Detections of camera-space joints; take, camera and the level's name seed the draws, ``quality`` scales them."""
+    height = camera.intrinsics[0] * STATURE / seen[:, 0, 2]
+    seed = hashlib.sha256(f"{take}/{camera.name}/{keypoints}".encode()).digest()[:8]
+    rng = np.random.default_rng(int.from_bytes(seed, "little"))
+    return detect(camera.project(seen), visible, height, motions.FPS, quality, rng)
+
+
+def redetected(clip: Clip, keypoints: str, **changes: float) -> Clip:
+    """A clip with its detections of a level made again, from the same draws, with some of the level's numbers changed:
+    ``redetected(clip, "fine_tuned", jitter=0.0)`` is what that detector would have seen without its jitter."""
+    seen = clip.joints3d + clip.trajectory[:, None]
+    quality = replace(level(keypoints), **changes)
+    return replace(clip, keypoints2d=_detect(seen, clip.camera, clip.visible, clip.take, keypoints, quality))
 
 
 def _clip(performance: Performance, camera: Camera, keypoints2d: Tensor, visible: Tensor) -> Clip:
     segment, joints = performance.segment, camera.to_camera(performance.joints)
     return Clip(
-        take=f"{segment.take}@{segment.start}",
+        take=_take(performance),
         subject=segment.subject,
         action=segment.action,
         fps=motions.FPS,
