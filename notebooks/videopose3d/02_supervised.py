@@ -286,7 +286,7 @@ display(
     Markdown(
         f"Jitter costs the single-frame model **{within_reach:.1f} mm** of MPJPE, about the most that smoothing could "
         f"win; the full model is better by **{gained:.1f} mm** (the paper, with its detectors and 243 frames: 5 mm). "
-        f"{rest:.1f} mm remain on true keypoints. In velocity, where jitter is most of the error, the same smoothing is "
+        f"{rest:.1f} mm remain on true keypoints. In velocity, where jitter is most of the error, smoothing is "
         f"worth a factor of {velocity_factor:.1f}."
     )
 )
