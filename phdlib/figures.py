@@ -65,19 +65,26 @@ def action_strips(strips: Mapping[str, np.ndarray], poses: int = 14, spacing: fl
 def studio(cameras: Sequence[Camera], paths: Mapping[str, np.ndarray]) -> Figure:
     """The floor from above: camera positions and viewing directions, and root paths (T, 3) in world space."""
     fig, ax = plt.subplots(figsize=(5.2, 5.2))
-    for name, path in paths.items():
-        ax.plot(path[:, 0], -path[:, 2], lw=1, label=name)
+    for i, (name, path) in enumerate(paths.items()):
+        ax.plot(path[:, 0], -path[:, 2], lw=1, label=name, color=plt.colormaps["tab20"](i % 20))
     for camera in cameras:
         rotation = camera.rotation.numpy()
         place = -rotation.T @ camera.translation.numpy()
         ax.annotate("", xy=(place + 1.0 * rotation[2])[[0, 2]] * [1, -1], xytext=place[[0, 2]] * [1, -1],
                     arrowprops={"arrowstyle": "->", "color": MIDDLE})  # fmt: skip
         ax.plot(place[0], -place[2], "s", color=MIDDLE)
-        ax.text(place[0], -place[2] - 0.45, f"{camera.name}\n{place[1]:.2f} m high", ha="center", va="top", fontsize=8)
+        ax.text(
+            place[0],
+            -place[2] + (0.3 if place[2] < 0 else -0.45),
+            f"{camera.name}\n{place[1]:.2f} m high",
+            ha="center",
+            va="bottom" if place[2] < 0 else "top",
+            fontsize=8,
+        )
     ax.set_aspect("equal")
     ax.margins(0.16)
     ax.set_xlabel("x, m (left of a performer who faces +z)")
-    ax.set_ylabel("-z, m")
+    ax.set_ylabel("-z, m (the front is at the bottom)")
     ax.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     return fig
 
@@ -173,7 +180,10 @@ def losses(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
                 np.arange(1, len(curve) + 1), 1000 * np.asarray(curve), color=color, lw=1, label=None if i else name
             )
     ax.set_xlabel("epoch")
-    ax.set_ylabel("training MPJPE, mm")
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter("{x:.0f}")
+    ax.yaxis.set_minor_formatter("{x:.0f}")
+    ax.set_ylabel("training MPJPE, mm (log scale)")
     ax.legend(frameon=False, fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)
     fig.tight_layout()

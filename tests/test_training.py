@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import torch
 from synthetic import clip
 
 from phdlib.data.windows import Windows
-from phdlib.evaluation import average, evaluate_lifter, paired_gain, per_action
+from phdlib.evaluation import average, evaluate_lifter, per_action
 from phdlib.lifting import StridedTemporalModel, TemporalModel
+from phdlib.statistics import Effect, bootstrap
 from phdlib.training import Recipe, train_lifter
 
 RECIPE = Recipe(epochs=4, batch_size=32, steps_per_epoch=5, lr=3e-3)
@@ -102,17 +104,30 @@ def table(error: float, spread: float, rng: np.random.Generator) -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
-def test_gain_finds_a_difference_and_knows_when_there_is_none() -> None:
+def test_bootstrap_finds_a_difference_and_knows_when_there_is_none() -> None:
     rng = np.random.default_rng(0)
     worse, better = [table(60, 3, rng) for _ in range(3)], [table(50, 3, rng) for _ in range(3)]
-    effect, low, high = paired_gain(worse, better, "mpjpe", np.random.default_rng(0), draws=300)
-    assert low < effect < high and low > 8 and high < 12
-    assert effect == pytest.approx(
-        np.mean([average(rows, "mpjpe") for rows in worse]) - np.mean([average(rows, "mpjpe") for rows in better])
-    )
-    ratio, low, high = paired_gain(worse, better, "mpjpe", np.random.default_rng(0), ratio=True, draws=300)
-    assert low < ratio < high and ratio == pytest.approx(1.2, abs=0.05)
-    _, low, high = paired_gain(
-        worse, [table(60, 3, rng) for _ in range(3)], "mpjpe", np.random.default_rng(0), draws=300
-    )
-    assert low < 0 < high
+
+    def compare(a: list[pd.DataFrame], b: list[pd.DataFrame], statistic: Callable[..., float]) -> Effect:
+        return bootstrap([a, b], "mpjpe", statistic, np.random.default_rng(0), draws=300)
+
+    gain = compare(worse, better, lambda a, b: a - b)
+    assert 8 < gain.low < gain.value < gain.high < 12
+    means = [np.mean([average(rows, "mpjpe") for rows in side]) for side in (worse, better)]
+    assert gain.value == pytest.approx(means[0] - means[1])
+    assert compare(worse, better, lambda a, b: a / b).value == pytest.approx(means[0] / means[1])
+    none = compare(worse, [table(60, 3, rng) for _ in range(3)], lambda a, b: a - b)
+    assert none.low < 0 < none.high
+
+
+def test_bootstrap_interval_is_that_of_the_takes() -> None:
+    """Against the textbook: one action, equal takes, one seed; the mean's spread is std / sqrt(n)."""
+    values = np.random.default_rng(1).normal(50, 5, 60)
+    rows = pd.DataFrame({"take": [f"{i:02d}_01@0" for i in range(60)], "action": "a", "frames": 10, "mpjpe": values})
+    effect = bootstrap([[rows]], "mpjpe", lambda a: a, np.random.default_rng(0), draws=3000)
+    half = 1.96 * values.std() / np.sqrt(60)
+    assert effect.value == pytest.approx(values.mean())
+    assert (effect.high - effect.low) / 2 == pytest.approx(half, rel=0.1)
+    copies = pd.concat([rows] * 4)  # four cameras of a take are no four takes
+    again = bootstrap([[copies]], "mpjpe", lambda a: a, np.random.default_rng(0), draws=3000)
+    assert again.high - again.low == pytest.approx(effect.high - effect.low, rel=0.1)

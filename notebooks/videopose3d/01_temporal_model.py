@@ -9,6 +9,8 @@
 # %% [markdown]
 # # A network made of time: VideoPose3D's model
 #
+# VideoPose3D is by Pavllo, Feichtenhofer, Grangier and Auli (CVPR 2019); "VP3D 3" is its section 3.
+#
 # The input is what a 2D detector found in each frame of a video: 17 joints, x and y, 34 numbers. The output is a pose
 # in 3D for each frame. Between them VideoPose3D puts nothing but convolutions along time (VP3D 3). This notebook
 # takes that network apart. You will see
@@ -38,6 +40,7 @@ from IPython.display import Markdown, display
 from phdlib import architecture, publish, published, settings
 from phdlib.lifting import StridedTemporalModel, TemporalModel
 
+pd.set_option("display.max_colwidth", None)
 started = time.perf_counter()
 profile = settings.check_profile(profile or settings.current_profile())
 data = settings.check_data(data or settings.current_data())
@@ -51,12 +54,25 @@ def provenance() -> publish.Provenance:
     return publish.Provenance(profile=profile, data=data, seeds=(0,), seconds=seconds)
 
 
-def judge(id: str, statement: str, effect: float, unit: str, expected: str, holds: bool) -> None:
+def judge(
+    id: str, statement: str, effect: float, unit: str, expected: str, holds: bool
+) -> None:
     verdict = "reproduced" if holds else "not reproduced"
     claims.append(
-        {"id": id, "statement": statement, "effect": effect, "unit": unit, "published": expected, "verdict": verdict}
+        {
+            "id": id,
+            "statement": statement,
+            "effect": effect,
+            "unit": unit,
+            "published": expected,
+            "verdict": verdict,
+        }
     )
-    display(Markdown(f"**{id}: {verdict}.** {statement} Here: {effect:.6g} {unit}; the paper: {expected}."))
+    display(
+        Markdown(
+            f"**{id}: {verdict}.** {statement} Here: {effect:.6g} {unit}; the paper: {expected}."
+        )
+    )
 
 
 # %% [markdown]
@@ -69,32 +85,37 @@ def judge(id: str, statement: str, effect: float, unit: str, expected: str, hold
 model = TemporalModel(17, 2, 17, filter_widths=(3, 3, 3, 3, 3), generator=generator).eval()
 fig = architecture.figure_2(model)
 title = "The model of 243 frames, with the tensor sizes (frames, channels) of a one-frame prediction"
-saved = publish.save_figure("videopose3d-figure-2", fig, title=title, provenance=provenance(), **here)
+saved = publish.save_figure(
+    "videopose3d-figure-2", fig, title=title, provenance=provenance(), **here
+)
 
 # %% [markdown]
 # Read a green box as the paper does: `1024, 3d9, 1024` is a convolution from 1024 channels to 1024 with a kernel of 3
-# frames spaced 9 apart (dilation 9). After each, but for the last, come batch norm, ReLU and dropout. The vertical
+# frames spaced 9 apart (dilation 9). Each except the last is followed by batch norm, ReLU and dropout. The vertical
 # numbers are tensor sizes, recorded by hooks while the network ran.
 #
 # Follow the number of frames: 243, 241, 235, 217, 163, 1. Nothing pads, so every temporal convolution eats frames at
-# both ends. Had it padded with zeros, frames near the ends would be computed from poses that nobody ever took; the
+# both ends. Had it padded with zeros, frames near the ends would be computed from poses that nobody held; the
 # authors saw better results without (VP3D 3). Instead, the *input* is lengthened once by repeating its first and last
 # frame, so that a clip gets as many poses as it has frames (`phdlib.lifting.pad`). The price is paid by the skip
 # connections, in orange: the two branches of a block differ in length, so the skip must be sliced, as many frames as
-# the kernel ate.
+# the kernel ate ("slice 3 + 3": three at each end; in a causal model all of them come off the past).
 #
-# Before you run the next cell: how many frames does each block cut off, and what do they add up to?
+# Before you run the next cell: how many frames does each layer cut off? With the input layer they add up to
+# 2 + 6 + 18 + 54 + 162 = 242, one less than the model sees.
 
 # %%
 # NBVAL_CHECK_OUTPUT
 for layer in architecture.layers(model):
-    print(f"{layer.name:<14} kernel {layer.width}, dilation {layer.dilation:>2}: {layer.frames:>3} frames left")
+    print(
+        f"{layer.name:<14} kernel {layer.width}, dilation {layer.dilation:>2}: {layer.frames:>3} frames left"
+    )
 
 # %% [markdown]
 # ## Figure 6: how far it sees
 #
 # **The claim** (VP3D 3, A.1): kernel width W and dilation W^B are chosen so that what an output sees is a *tree* that
-# reaches every input frame. **Expect** a receptive field of 3 x 3 x 3 = 27 frames for three layers, each frame
+# reaches every input frame once. **Expect** a receptive field of 3 x 3 x 3 = 27 frames for three layers, each frame
 # reached by one path, and, for the causal variant, the same 27 frames ending at the present (6.1).
 
 # %%
@@ -102,15 +123,18 @@ centred = TemporalModel(17, 2, 17, (3, 3, 3), generator=generator).eval()
 causal = TemporalModel(17, 2, 17, (3, 3, 3), causal=True, generator=generator).eval()
 fig = architecture.figure_6(centred, causal)
 title = "Information flow from 27 input frames to one output; skip connections dashed"
-saved = publish.save_figure("videopose3d-figure-6", fig, title=title, provenance=provenance(), **here)
+saved = publish.save_figure(
+    "videopose3d-figure-6", fig, title=title, provenance=provenance(), **here
+)
 
 # %% [markdown]
 # The blue tree is drawn from the kernels' index arithmetic. Neighbouring branches touch and never overlap: dilation 3
 # makes the second layer jump exactly over the frames that the first has already gathered. With dilation 1 everywhere,
-# three layers would see 7 frames; with dilation 4, 16 they would leave holes.
+# three layers would see 7 frames; with dilations 4 and 16 they would leave holes. (The dashed skip connections add shorter paths to the
+# middle of each branch; the tree is that of the convolutions.)
 #
 # A drawing is no proof. So measure: put a random clip through the network and ask by which input frames the output
-# changes at all, that is, where the gradient is not zero. And count the paths.
+# changes at all, that is, where the gradient is not zero. And count the paths through the kernels.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -122,7 +146,9 @@ for name, widths in networks.items():
     paths = set(architecture.paths_per_frame(network))
     whole = support == list(range(support[0], support[-1] + 1))
     fields[name] = (len(support), whole, paths, network.receptive_field())
-    reach = f"the gradient reaches {len(support):>3}, from {support[0]:>4} to {support[-1]:>3}"
+    reach = (
+        f"the gradient reaches {len(support):>3}, from {support[0]:>4} to {support[-1]:>3}"
+    )
     print(f"{name:>3} frames: {reach}; paths to each: {paths}")
 
 # %%
@@ -148,9 +174,14 @@ judge(
 
 # %% [markdown]
 # Because each layer of a causal network needs only past states, they can be kept: `model.stream()` takes one frame,
-# returns one pose, and does the work of one frame, not of 243. Its answers are those of the whole clip:
+# returns one pose, and does the work of one frame, not of 243. Its answers are those of the whole clip, lengthened at its start by
+# repeating the first frame. (The norms get random statistics first: fresh ones are nearly the identity and would hide
+# a mistake.)
 
 # %%
+for norm in (deep_causal.expand_bn, *deep_causal.layers_bn):
+    norm.running_mean.normal_(generator=generator)
+    norm.running_var.uniform_(0.5, 2, generator=generator)
 clip = torch.randn(300, 17, 2, generator=generator)
 stream = deep_causal.stream()
 begun = time.perf_counter()
@@ -159,26 +190,34 @@ each = (time.perf_counter() - begun) / len(clip)
 with torch.no_grad():
     whole = deep_causal(torch.cat((clip[:1].expand(242, -1, -1), clip))[None])[0]
 difference = (streamed - whole).norm(dim=-1).max().item()
-print(f"{1000 * each:.1f} ms a frame; largest difference to the whole clip {1000 * difference:.4f} mm")
+print(
+    f"{1000 * each:.1f} ms a frame; largest difference from the whole clip "
+    f"{1000 * difference:.4f} mm, on poses of {1000 * whole.abs().mean():.0f} mm"
+)
 
 # %% [markdown]
 # ## Figure 7: what it costs
 #
 # **The claim** (VP3D A.2): a convolution of width W costs 2 W C_in C_out floating-point operations per frame, all
 # else is negligible; layer by layer, the model of 27 frames needs 0.209, 6.291, 2.097, 6.291, 2.097 and 0.104
-# million. **Expect** the two wide kernels to carry nearly three quarters of the bill: they are three times as
+# million. **Expect** the two kernels of 1024 to 1024 channels and width 3 to carry nearly three quarters of the bill: they are three times as
 # expensive as a kernel of width 1.
 
 # %%
 fig = architecture.figure_7(centred)
 title = "The model of 27 frames, with the cost of each convolution per predicted frame"
-saved = publish.save_figure("videopose3d-figure-7", fig, title=title, provenance=provenance(), **here)
+saved = publish.save_figure(
+    "videopose3d-figure-7", fig, title=title, provenance=provenance(), **here
+)
 
 # %%
 # NBVAL_CHECK_OUTPUT
 costs = [layer.flops for layer in architecture.layers(centred)]
 rounded = [round(cost / 1e6, 3) for cost in costs]
 print(*rounded, "sum of the rounded", round(sum(rounded), 3), "exact", sum(costs))
+
+# %% [markdown]
+# (The paper's total, 17.089, is the sum of its rounded costs; the exact sum rounds to 17.091.)
 
 # %%
 printed = [0.209, 6.291, 2.097, 6.291, 2.097, 0.104]
@@ -199,8 +238,8 @@ judge(
 # span, 7 and 19 frames.
 #
 # Counted from the models: every trained number, and 2 W C_in C_out over all convolutions. The row of Hossain and
-# Little is *as published*: it is their LSTM, profiled by the paper's authors. The MPJPE column belongs to models that
-# are trained on ground-truth 2D poses and is not filled here.
+# Little is *as published*: it is their LSTM, profiled by the paper's authors. The MPJPE column is the published
+# one, of models trained on ground-truth 2D poses; ours are not trained here.
 
 # %%
 rows = {
@@ -212,18 +251,32 @@ rows = {
 print_5 = published.table("videopose3d-table-5")
 table_5 = pd.DataFrame(
     {
-        "parameters, M": {name: architecture.parameters(network) / 1e6 for name, network in rows.items()},
+        "parameters, M": {
+            name: architecture.parameters(network) / 1e6 for name, network in rows.items()
+        },
         "published parameters, M": print_5["params_M"],
-        "FLOPs, M": {name: architecture.flops_per_frame(network) / 1e6 for name, network in rows.items()},
+        "FLOPs, M": {
+            name: architecture.flops_per_frame(network) / 1e6
+            for name, network in rows.items()
+        },
         "published FLOPs, M": print_5["flops_M"],
         "published MPJPE, mm (Human3.6M)": print_5["mpjpe"],
     }
 ).reindex(print_5.index)
-table_5.insert(0, "source", ["counted" if name in rows else "as published" for name in table_5.index])
+table_5.insert(
+    0, "source", ["counted" if name in rows else "as published" for name in table_5.index]
+)
 table_5 = table_5.rename_axis("model")
 title = "Size and cost per frame, counted from the models"
 digits = dict.fromkeys(table_5.columns, 2) | {"published MPJPE, mm (Human3.6M)": 1}
-saved = publish.save_table("videopose3d-table-5", table_5, title=title, provenance=provenance(), digits=digits, **here)
+saved = publish.save_table(
+    "videopose3d-table-5",
+    table_5,
+    title=title,
+    provenance=provenance(),
+    digits=digits,
+    **here,
+)
 table_5.round(2)
 
 # %%
@@ -235,7 +288,9 @@ for name, network in rows.items():
 
 # %%
 counted, known = (
-    table_5.loc[list(rows), [f"{which}parameters, M", f"{which}FLOPs, M"]].round(2).to_numpy()
+    table_5.loc[list(rows), [f"{which}parameters, M", f"{which}FLOPs, M"]]
+    .round(2)
+    .to_numpy()
     for which in ("", "published ")
 )
 agree = int((counted == known).sum())
@@ -260,18 +315,22 @@ judge(
 
 # %%
 widths = [128, 256, 512, 1024, 2048]
-cost = [architecture.flops_per_frame(TemporalModel(17, 2, 17, (3, 3, 3), channels=C)) for C in widths]
+cost = [
+    architecture.flops_per_frame(TemporalModel(17, 2, 17, (3, 3, 3), channels=C))
+    for C in widths
+]
 factors = [after / before for before, after in pairwise(cost)]
 display(
     pd.DataFrame(
-        {"MFLOPs per frame": [round(c / 1e6, 2) for c in cost], "factor": [None, *factors]}, index=widths
+        {"MFLOPs per frame": [round(c / 1e6, 2) for c in cost], "factor": [None, *factors]},
+        index=widths,
     ).round(2)
 )
 # Taking out the linear part leaves a pure square if the claim is right: c(C) = a C^2 + b C.
 linear = 2 * (3 * 34 + 51)
 squares = {(c - linear * C) / C**2 for c, C in zip(cost, widths, strict=True)}
 judge(
-    "VP3D-C42", "Cost grows with the square of the channel size.", factors[-1], "times the cost at twice 1024 channels",
+    "VP3D-C42", "Cost grows with the square of the channel size.", factors[-1], "times the cost when 1024 channels become 2048",
     "quadratic", len(squares) == 1 and 3.9 < factors[-1] < 4,
 )  # fmt: skip
 
@@ -289,7 +348,9 @@ strided = StridedTemporalModel(17, 2, 17, (3, 3, 3)).eval()
 strided.load_state_dict(centred.state_dict())
 fig = architecture.figure_10(centred, strided)
 title = "States computed for one output of the 27-frame model, layer by layer and optimised"
-saved = publish.save_figure("videopose3d-figure-10", fig, title=title, provenance=provenance(), **here)
+saved = publish.save_figure(
+    "videopose3d-figure-10", fig, title=title, provenance=provenance(), **here
+)
 
 # %% [markdown]
 # How much work that saves grows with the receptive field. In operations for one training clip:
@@ -307,10 +368,11 @@ for widths in ((3,) * 3, (3,) * 4, (3,) * 5):
     print(f"{network.receptive_field():>3} frames: {ratio}")
 
 # %% [markdown]
-# (The paper measured training about 2 times as fast at 27 frames and 4 times at 81, A.5; operations are not seconds.)
+# (The paper measured training about twice as fast at 27 frames and 4 times at 81, A.5; operations are not seconds.)
 #
-# The two forms hold the same weights under the same names, so that what was trained strided is run dilated. Do they
-# compute the same? The norms get random statistics first: fresh ones are nearly the identity and would hide a
+# The two forms hold the same weights under the same names, so that what was trained strided is run dilated. In evaluation, do
+# they compute the same? (In training they differ on purpose: the norms average over the states that are computed, and
+# the strided form computes only those that count.) The norms get random statistics first: fresh ones are nearly the identity and would hide a
 # mistake.
 
 # %%
@@ -337,6 +399,7 @@ judge(
 # %%
 saved = publish.save_claims(claims, notebook=here["notebook"], provenance=provenance())
 shown = pd.DataFrame(claims).sort_values("id").set_index("id")
+shown["effect"] = [f"{effect:.4g}" for effect in shown["effect"]]
 shown[["statement", "published", "effect", "unit", "verdict"]]
 
 # %% [markdown]

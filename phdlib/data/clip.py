@@ -75,5 +75,10 @@ class Clip:
         return normalize_screen(self.keypoints2d, self.camera.width, self.camera.height)
 
 
+def clip_speed(clip: Clip) -> float:
+    """Mean speed of a clip's joints in camera space, m/s."""
+    return (clip.joints3d + clip.trajectory[:, None]).diff(dim=0).norm(dim=-1).mean().item() * clip.fps
+
+
 TEMPORAL = ("theta", "joints3d", "trajectory", "keypoints2d", "visible", "features", "frames")
 assert set(TEMPORAL) <= {field.name for field in fields(Clip)}

@@ -1,0 +1,60 @@
+"""How sure a comparison is: bootstrap intervals over seeds and over takes, which are what is independent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+
+class Effect(NamedTuple):
+    """A measured effect and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap(
+    models: Sequence[Sequence[pd.DataFrame]],
+    metric: str,
+    statistic: Callable[..., float],
+    rng: np.random.Generator,
+    draws: int = 2000,
+) -> Effect:
+    """``statistic`` of the models' averages (means of per-action means), with its bootstrap interval.
+
+    ``models`` holds, for each model, one table of :func:`phdlib.evaluation.evaluate_lifter` per seed, all over the same
+    clips; ``statistic`` takes one average per model. Each draw takes seeds anew for each model, and takes anew within
+    each action, the same ones for all models; all cameras and stretches of a take stay together. An action of one take
+    contributes no spread of its own: the interval says nothing about other takes of it.
+    """
+    first = models[0][0]
+    weights = first["frames"].to_numpy() - (metric == "mpjve")  # T frames have T - 1 velocities
+    takes, actions = first["take"].str.split("@").str[0], first["action"]
+    groups = [
+        [np.flatnonzero((actions == action) & (takes == take)) for take in takes[actions == action].unique()]
+        for action in actions.unique()
+    ]
+    counts = [np.array([weights[index].sum() for index in group]) for group in groups]
+    sums = []  # per model and action: (seeds, takes), the errors of all frames of a take
+    for tables in models:
+        errors = np.stack([table[metric].to_numpy() * weights for table in tables])
+        sums.append([np.stack([errors[:, index].sum(1) for index in group], 1) for group in groups])
+
+    def averages(seeds: Sequence[np.ndarray], picked: Sequence[np.ndarray]) -> list[float]:
+        return [
+            float(np.mean([s[np.ix_(seed, p)].sum() / (len(seed) * c[p].sum())
+                           for s, c, p in zip(of_model, counts, picked, strict=True)]))
+            for of_model, seed in zip(sums, seeds, strict=True)
+        ]  # fmt: skip
+
+    every = [np.arange(len(tables)) for tables in models], [np.arange(len(c)) for c in counts]
+    drawn = [
+        statistic(*averages([rng.choice(s, len(s)) for s in every[0]], [rng.choice(p, len(p)) for p in every[1]]))
+        for _ in range(draws)
+    ]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Effect(float(statistic(*averages(*every))), float(low), float(high))
