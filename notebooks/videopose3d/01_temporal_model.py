@@ -130,8 +130,8 @@ saved = publish.save_figure(
 # %% [markdown]
 # The blue tree is drawn from the kernels' index arithmetic. Neighbouring branches touch and never overlap: dilation 3
 # makes the second layer jump exactly over the frames that the first has already gathered. With dilation 1 everywhere,
-# three layers would see 7 frames; with dilations 4 and 16 they would leave holes. (The dashed skip connections add shorter paths to the
-# middle of each branch; the tree is that of the convolutions.)
+# three layers would see 7 frames; with dilations 4 and 16 they would leave holes. (The dashed skip connections add
+# shorter paths to the middle of each branch; the tree is that of the convolutions.)
 #
 # A drawing is no proof. So measure: put a random clip through the network and ask by which input frames the output
 # changes at all, that is, where the gradient is not zero. And count the paths through the kernels.
@@ -174,9 +174,9 @@ judge(
 
 # %% [markdown]
 # Because each layer of a causal network needs only past states, they can be kept: `model.stream()` takes one frame,
-# returns one pose, and does the work of one frame, not of 243. Its answers are those of the whole clip, lengthened at its start by
-# repeating the first frame. (The norms get random statistics first: fresh ones are nearly the identity and would hide
-# a mistake.)
+# returns one pose, and does the work of one frame, not of 243. Its answers are those of the whole clip, lengthened at
+# its start by repeating the first frame. (The norms get random statistics first: fresh ones are nearly the identity
+# and would hide a mistake.)
 
 # %%
 for norm in (deep_causal.expand_bn, *deep_causal.layers_bn):
@@ -199,9 +199,9 @@ print(
 # ## Figure 7: what it costs
 #
 # **The claim** (VP3D A.2): a convolution of width W costs 2 W C_in C_out floating-point operations per frame, all
-# else is negligible; layer by layer, the model of 27 frames needs 0.209, 6.291, 2.097, 6.291, 2.097 and 0.104
-# million. **Expect** the two kernels of 1024 to 1024 channels and width 3 to carry nearly three quarters of the bill: they are three times as
-# expensive as a kernel of width 1.
+# else is negligible; layer by layer, the model of 27 frames needs 0.209, 6.291, 2.097, 6.291, 2.097 and 0.104 million.
+# **Expect** the two kernels of 1024 to 1024 channels and width 3 to carry nearly three quarters of the bill: they are
+# three times as expensive as a kernel of width 1.
 
 # %%
 fig = architecture.figure_7(centred)
@@ -370,10 +370,10 @@ for widths in ((3,) * 3, (3,) * 4, (3,) * 5):
 # %% [markdown]
 # (The paper measured training about twice as fast at 27 frames and 4 times at 81, A.5; operations are not seconds.)
 #
-# The two forms hold the same weights under the same names, so that what was trained strided is run dilated. In evaluation, do
-# they compute the same? (In training they differ on purpose: the norms average over the states that are computed, and
-# the strided form computes only those that count.) The norms get random statistics first: fresh ones are nearly the identity and would hide a
-# mistake.
+# The two forms hold the same weights under the same names, so that what was trained strided is run dilated. In
+# evaluation, do they compute the same? (In training they differ on purpose: the norms average over the states that are
+# computed, and the strided form computes only those that count.) The norms get random statistics first: fresh ones are
+# nearly the identity and would hide a mistake.
 
 # %%
 worst = 0.0

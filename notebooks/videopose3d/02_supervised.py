@@ -13,8 +13,8 @@
 # many bodies cast the same picture, and a 2D detector's trembling goes straight into the answer. VideoPose3D (Pavllo,
 # Feichtenhofer, Grangier and Auli, CVPR 2019; "VP3D 6.1" is its section 6.1) claims first of all that a convolutional
 # network which reads a stretch of video instead of a frame answers better, and far more smoothly. This notebook trains
-# counterparts of the paper's three models, cut to what the profile allows, on the data that comes with the project, and
-# makes **Tables 1a, 1b and 2** and **Figure 4** from them.
+# counterparts of the paper's three models, cut to what the profile allows, on the data that comes with the project,
+# and makes **Tables 1a, 1b and 2** and **Figure 4** from them.
 #
 # *Time:* about nine minutes for the nine trainings of the `standard` profile, two at a time on two cores; half a minute
 # once they are cached; under a minute with `smoke`. How the network is built is the subject of `01_temporal_model`;
@@ -51,16 +51,16 @@ here = {"paper": "videopose3d", "notebook": "notebooks/videopose3d/02_supervised
 # | causal | the frame and the past: could run beside a camera | 6.1, Table 1 |
 # | full | as much future as past | 3, the paper's model |
 #
-# All three read the same noisy 2D keypoints of four cameras, learn on subjects S1, S5, S6, S7 and S8, and are judged on
-# S9 and S11. Poses are relative to the root joint, the pelvis. The paper's protocols (5.1, 6.1):
+# All three read the same noisy 2D keypoints of four cameras, learn on subjects S1, S5, S6, S7 and S8, and are judged
+# on S9 and S11. Poses are relative to the root joint, the pelvis. The paper's protocols (5.1, 6.1):
 #
 # * **MPJPE** (Protocol 1), mean per-joint position error: the distance of each joint from its true place, in mm;
 # * **P-MPJPE** (Protocol 2): the same after the translation, rotation and scale that bring each pose closest to the truth;
 # * **MPJVE**, mean per-joint velocity error: MPJPE of the first difference of the pose sequence, in mm per frame.
 #
-# "Avg" is the mean of the per-action means, over all frames and cameras of an action. (Protocol 3, which aligns the scale
-# only, belongs to the paper's semi-supervised part.) Poses are mirrored in training, and at test time the answers for a
-# clip and its mirror image are averaged (5.3).
+# "Avg" is the mean of the per-action means, over all frames and cameras of an action. (Protocol 3, which aligns the
+# scale only, belongs to the paper's semi-supervised part.) Poses are mirrored in training, and at test time the
+# answers for a clip and its mirror image are averaged (5.3).
 
 # %%
 train, test = load_clips(data, keypoints, "train"), load_clips(data, keypoints, "test")
@@ -80,11 +80,12 @@ pd.DataFrame(
 # %% [markdown]
 # ## How they are trained
 #
-# The `paper` profile is the paper's recipe: 243 frames, 1024 channels, 80 epochs of AMSGrad over batches of 1024 single
-# poses (5.3, A.5). On two cores that would take days, so `standard` cuts it. These are all of the profile's differences; none
-# of them touches the loss or the protocols. (The data are the project's own under every profile: see `00_data`.) A step of the single-frame network is a little cheaper;
-# it gets more of them, so that **every model trains for about the same time**. "Full" and "causal" are the paper's two
-# architectures at this profile's receptive field, the first line of the table.
+# The `paper` profile is the paper's recipe: 243 frames, 1024 channels, 80 epochs of AMSGrad over batches of 1024
+# single poses (5.3, A.5). On two cores that would take days, so `standard` cuts it. These are all of the profile's
+# differences; none of them touches the loss or the protocols. (The data are the project's own under every profile: see
+# `00_data`.) A step of the single-frame network is a little cheaper; it gets more of them, so that **every model
+# trains for about the same time**. "Full" and "causal" are the paper's two architectures at this profile's receptive
+# field, the first line of the table.
 
 # %%
 profiles.departures(profile)
@@ -118,8 +119,8 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# Means over seeds. The training error is that of the last epoch with dropout at work and without mirror averaging, so it
-# stands above the test error below: at this length of training the models are far from overfitting.
+# Means over seeds. The training error is that of the last epoch with dropout at work and without mirror averaging, so
+# it stands above the test error below: at this length of training the models are far from overfitting.
 
 # %%
 fig = figures.losses(
@@ -131,8 +132,8 @@ fig = figures.losses(
 #
 # **The claim** (VP3D 6.1): the full model is about 5 mm better than the single-frame one under Protocol 1 (46.8 against
 # 51.8 mm on Human3.6M), and the causal model lies about half way between. **Expect** the same order here, with smaller
-# gaps: nine frames are not 243. The last row repeats the paper's average of each model. It is there for the gaps between
-# the models, not for the level: other data, other detectors, another length of training.
+# gaps: nine frames are not 243. The last row repeats the paper's average of each model. It is there for the gaps
+# between the models, not for the level: other data, other detectors, another length of training.
 
 
 # %%
@@ -184,9 +185,9 @@ fig = figures.bars_per_action(
 # A pose can be right on average and tremble. **The claim** (VP3D 6.1): the error of the first difference of the pose
 # sequence is 76 % smaller with the temporal model, 2.8 instead of 11.6 mm per frame. A single-frame network cannot
 # smooth; a network that sees neighbours can average the detector's jitter away, as far as it is jitter. **Expect** a
-# large factor, below the paper's 4.1: an average over nine frames leaves a third of white noise, one over 243 much less.
-# Mind that the single-frame number is no finding here: the detector's jitter was set with the published 11.6 mm in
-# view (`00_data`). What can be reproduced or not is the ratio of the two rows.
+# large factor, below the paper's 4.1: an average over nine frames leaves a third of white noise, one over 243 much
+# less. Mind that the single-frame number is no finding here: the detector's jitter was set with the published 11.6 mm
+# in view (`00_data`). What can be reproduced or not is the ratio of the two rows.
 
 # %%
 table_2 = table(
@@ -204,7 +205,8 @@ table_2.T.round(2)
 # Each line below is a statement of the paper with a threshold of ours, set before the models were trained; the effect
 # measured here; and its 95 % interval from a bootstrap over seeds and over takes (all cameras and stretches of a take
 # together, because they are not independent). A statement counts as reproduced where the whole interval, not only the
-# effect, is beyond the threshold. The verdicts are about this profile: the paper's own sizes are the `paper` profile's.
+# effect, is beyond the threshold. The verdicts are about this profile: the paper's own sizes are the `paper`
+# profile's.
 
 # %%
 tables = {name: [result.clips for result in of_model] for name, of_model in results.items()}
@@ -343,9 +345,9 @@ display(
 # error, and the truth itself.
 #
 # Nine frames are 0.18 s. Error with a time constant of 0.2 s hardly changes within them and cannot be averaged away;
-# 243 frames, 4.9 s, could average much of it. Jitter can be averaged here, so what the single-frame model gains when the
-# jitter is taken from its input says about how much there is to win by smoothing. (About: errors add up as squares, so
-# the order of removal matters, and the networks were trained on the noise that is taken away.)
+# 243 frames, 4.9 s, could average much of it. Jitter can be averaged here, so what the single-frame model gains when
+# the jitter is taken from its input says about how much there is to win by smoothing. (About: errors add up as
+# squares, so the order of removal matters, and the networks were trained on the noise that is taken away.)
 
 # %%
 changes = {
