@@ -39,6 +39,8 @@ while [ -L "$here" ]; do
 done
 root=$(cd -P "$(dirname "$here")" && pwd)
 
+case ${PHDLIB_CACHE-} in '' | /* | '~'*) ;; *) export PHDLIB_CACHE=$PWD/$PHDLIB_CACHE ;; esac # as its user meant it
+
 # --- what is asked: checked before anything is installed -------------------------------------------------------------
 names() { # names LIST: the strings of a list in phdlib/settings.py, which is where they are defined
   sed -n "s/^$1 = (\(.*\))\$/\1/p" "$root/phdlib/settings.py" | tr -d '",'
@@ -170,6 +172,7 @@ fi
 
 # --- what was asked --------------------------------------------------------------------------------------------------
 cd "$root"
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE} # waiting threads leave a busy core to others
 export JUPYTER_PREFER_ENV_PATH=1 # the kernel of this environment, not one of the user's
 case $action in
   run) exec "$python" -m phdlib.run ${given[@]+"${given[@]}"} ;;

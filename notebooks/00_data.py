@@ -225,5 +225,5 @@ fig = figures.four_views(views, frame=100)
 #
 # * Turn a knob of `detector.LEVELS["fine_tuned"]` in a copy, and see the spectrum move.
 # * `SMPL24.joints` and `H36M17.joints` are the two joint sets; `body.keypoints(skeleton)` regresses any of the five
-# that   the project knows.
+# that the project knows.
 # * The same motion at 25 Hz, as PHD uses it: `clip.every(2)`.

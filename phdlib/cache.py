@@ -63,7 +63,8 @@ def cached_arrays(
             with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 return {field: file[field] for field in file.files}
         except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, KeyError) as error:
-            warnings.warn(f"unreadable cache {path} ({error}); building it again", stacklevel=2)
+            kind = type(error).__name__  # its text would be NumPy's, about pickles
+            warnings.warn(f"unreadable cache {path} (damaged: {kind}); building it again", stacklevel=2)
     arrays = dict(build())
     write_atomically(path, lambda temporary: np.savez(temporary, **arrays))
     return arrays

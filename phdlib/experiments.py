@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import threading
-import time
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import exca
 import numpy as np
 import pandas as pd
 import torch
 from pydantic import BaseModel, ConfigDict
-from tqdm.auto import tqdm
 
 from phdlib.cache import code_fingerprint, file_fingerprint, key_of
 from phdlib.data import embedded
@@ -31,12 +25,13 @@ from phdlib.lifting import StridedTemporalModel, TemporalModel
 from phdlib.paths import cache_dir, write_atomically
 from phdlib.skeleton import H36M17
 from phdlib.training import Recipe, local_fabric, train_lifter
+from phdlib.workers import run_in_processes, tick
 
-CODE = ("phdlib.temporal", "phdlib.lifting", "phdlib.losses", "phdlib.metrics", "phdlib.data.windows",
-"phdlib.training",
-        "phdlib.evaluation", "phdlib.folding", "phdlib.experiments")  # fmt: skip
-
-_on_epoch: Any = lambda: None  # noqa: E731 - set in worker processes, to report progress
+# The code that decides a result; a change in any of it, comments aside, makes a new one.
+CODE = (
+    *("phdlib.temporal", "phdlib.lifting", "phdlib.losses", "phdlib.metrics", "phdlib.data.windows"),
+    *("phdlib.training", "phdlib.evaluation", "phdlib.folding", "phdlib.experiments"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +97,7 @@ class LiftingExperiment(BaseModel):
         )
         checkpoint = self.infra.uid_folder(create=True) / "partial.pt"
         trained = train_lifter(
-            model, windows, self.recipe, seed=self.seed, checkpoint=checkpoint, on_epoch=_on_epoch, fabric=fabric
+            model, windows, self.recipe, seed=self.seed, checkpoint=checkpoint, on_epoch=tick, fabric=fabric
         )
         inference = self.model().to(fabric.device).eval()
         inference.load_state_dict(model.state_dict())
@@ -160,42 +155,11 @@ def run_all(experiments: Sequence[LiftingExperiment], jobs: int | None = None) -
         for data, keypoints in sorted({(experiment.data, experiment.keypoints) for experiment in missing}):
             load_clips(data, keypoints, "test")  # builds the data once, before the workers ask for it
         jobs = jobs or int(os.environ.get("PHDLIB_JOBS") or os.cpu_count() or 1)
-        _run_in_processes(missing, 1 if torch.cuda.is_available() else min(jobs, len(missing)))
+        jobs = 1 if torch.cuda.is_available() else min(jobs, len(missing))
+        epochs = sum(experiment.recipe.epochs for experiment in missing)
+        run_in_processes(_train, missing, jobs, epochs, f"{len(missing)} trainings")
     return [read_or_run(experiment) for experiment in prepared]
 
 
-def _run_in_processes(experiments: list[LiftingExperiment], jobs: int) -> None:
-    context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager:
-        epochs = manager.Queue()
-        total = sum(experiment.recipe.epochs for experiment in experiments)
-        with (
-            ProcessPoolExecutor(jobs, context, _start_worker, (epochs, os.getpid())) as pool,
-            tqdm(total=total, desc=f"{len(experiments)} trainings", unit="epoch", smoothing=0.05) as bar,
-        ):
-            futures = [pool.submit(_run_one, experiment) for experiment in experiments]
-            while not all(future.done() for future in futures):
-                time.sleep(0.5)
-                while not epochs.empty():
-                    bar.update(epochs.get())
-            for future in as_completed(futures):
-                future.result()
-            bar.update(total - bar.n)
-
-
-def _start_worker(epochs: Any, parent: int) -> None:
-    """One thread, progress to the parent, and an end when the parent ends, even by kill -9."""
-    global _on_epoch
-    torch.set_num_threads(1)
-    _on_epoch = lambda: epochs.put(1)  # noqa: E731
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _run_one(experiment: LiftingExperiment) -> None:
+def _train(experiment: LiftingExperiment) -> None:
     read_or_run(experiment.prepared())

@@ -37,9 +37,11 @@ def shown_ids(source: Path) -> list[str]:
 def select(found: Iterable[Path], pattern: str, folder: Path) -> list[Path]:
     """Notebooks whose name or one of whose ids contains ``pattern``, or matches it where it is a glob (``*table*``).
 
-    An id is matched whole where it can be: ``phd-table-1`` does not stand for ``phd-table-10``.
+    An id is matched whole where it can be: ``phd-table-1`` does not stand for ``phd-table-10``. A notebook's file will
+    do as well.
     """
     found = list(found)
+    pattern = re.sub(r"^(\./)?notebooks/|\.(ipynb|py)$", "", pattern)
     exact = [source for source in found if pattern in shown_ids(source)]
     if exact:
         return exact
@@ -83,6 +85,13 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
             cell.outputs = nbformat.from_dict(_without_paths(_joined(cell.outputs)))
         cells.append(cell)
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def cache_warnings(notebook: NotebookNode) -> list[str]:
+    """What a run had to say of unreadable files in the cache, from the cells' stderr."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    text = "\n".join(output.text for output in outputs if output.get("name") == "stderr")
+    return re.findall(r"unreadable (?:cache|checkpoint) .*", text)
 
 
 def write(notebook: NotebookNode, path: Path) -> Path:

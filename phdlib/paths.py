@@ -14,9 +14,15 @@ FIGURES = ROOT / "figures"
 
 
 def cache_dir() -> Path:
-    """Folder of everything that can be made again: ``$PHDLIB_CACHE``, or ``.cache`` in the repository."""
-    folder = Path(os.environ.get("PHDLIB_CACHE", ROOT / ".cache")).expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
+    """Folder of everything that can be made again: ``$PHDLIB_CACHE``, or ``.cache`` in the repository.
+
+    ``OSError`` names the variable where it is no folder.
+    """
+    folder = Path(os.environ.get("PHDLIB_CACHE") or ROOT / ".cache").expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, f"PHDLIB_CACHE: cannot use {folder} as a folder: {error.strerror}") from error
     return folder
 
 

@@ -82,6 +82,8 @@ def execute(source: Path, target: Path, work: Path, profile: str, data: str) -> 
         ) from error
     except DeadKernelError as error:
         raise Failed("its Python process was killed (out of memory?)") from error
+    for warning in notebook.cache_warnings(executed):
+        print(warning, flush=True)
     notebook.write(notebook.tidy(executed), target)
     # Of a pair JupyterLab asks which is newer; after a run they are equally new.
     os.utime(target, (source.stat().st_atime, source.stat().st_mtime))
@@ -194,13 +196,17 @@ def main(arguments: list[str], folder: Path = paths.NOTEBOOKS) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    os.environ |= {
-        "PHDLIB_PROFILE": chosen.profile,
-        "PHDLIB_DATA_SOURCE": chosen.data,
-        "PHDLIB_JOBS": str(chosen.jobs),
-        "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this environment, not one of the user's
-    }
     try:
+        os.environ |= {
+            "PHDLIB_CACHE": str(paths.cache_dir()),  # absolute: notebooks run in folders of their own
+            "OMP_WAIT_POLICY": os.environ.get(
+                "OMP_WAIT_POLICY", "PASSIVE"
+            ),  # waiting threads leave a busy core to others
+            "PHDLIB_PROFILE": chosen.profile,
+            "PHDLIB_DATA_SOURCE": chosen.data,
+            "PHDLIB_JOBS": str(chosen.jobs),
+            "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this environment, not one of the user's
+        }
         failed = run(sources, folder, chosen.profile, chosen.data)
         if folder == paths.NOTEBOOKS and publish.output_dir(chosen.profile, chosen.data) == paths.FIGURES:
             readme.update()
