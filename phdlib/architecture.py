@@ -60,9 +60,12 @@ def parameters(model: nn.Module) -> int:
 
 
 def flops_per_frame(model: nn.Module) -> int:
-    """Cost of one frame of an endless clip: 2 W C_in C_out summed over the convolutions, no more (VP3D A.2)."""
-    convs = [module for module in model.modules() if isinstance(module, nn.Conv1d)]
-    return sum(2 * conv.kernel_size[0] * conv.in_channels * conv.out_channels for conv in convs)
+    """Cost of one frame of an endless clip: 2 W C_in C_out summed over the matrix products, no more (VP3D A.2).
+
+    Each convolution and each linear layer (W = 1) multiplies its whole weight once per frame.
+    """
+    products = [module for module in model.modules() if isinstance(module, nn.Conv1d | nn.Linear)]
+    return sum(2 * module.weight.numel() for module in products)
 
 
 def offsets(model: LiftingModel) -> list[list[int]]:
