@@ -36,7 +36,7 @@ SMPL_FORM = {
     "f": ("F", 3),
 }
 _CHUNK = 4096  # frames that the keypoint regressor takes at once: some 50 MB
-SUBJECTS = ("S1", "S5", "S6", "S7", "S8", "S9", "S11")
+SUBJECTS = {"human36m": ("S1", "S5", "S6", "S7", "S8", "S9", "S11"), "humaneva": ("S1", "S2", "S3")}
 SUBJECT_SEED = 53  # of the first 200, the draw whose heights lie best apart: 1.60 to 1.85 m on the open body
 
 # Keypoints that are not simply the SMPL-24 joint or the landmark of their name, as weighted means of those. Limbs are
@@ -199,10 +199,17 @@ def head_landmarks(body: Body) -> dict[str, int]:
     return {name: int(head[vertex]) for name, vertex in found.items()}
 
 
-def subject_betas() -> dict[str, Tensor]:
-    """Shapes (10,) of the seven subjects of the Human3.6M role: one seeded draw from N(0, 1), within two sigma."""
+def subject_betas(cast: str = "human36m") -> dict[str, Tensor]:
+    """Shapes (10,) of the subjects of a data set: one seeded draw from N(0, 1), within two sigma, for all of them, so
+    that one set's S1 is not the other's. ``ValueError`` lists the data sets there are."""
+    if cast not in SUBJECTS:
+        raise ValueError(f"no subjects of {cast!r}; there are those of {', '.join(SUBJECTS)}")
     generator = torch.Generator().manual_seed(SUBJECT_SEED)
-    return {name: torch.randn(BETAS, generator=generator).clamp(-2, 2) for name in SUBJECTS}
+    drawn = {
+        name: {subject: torch.randn(BETAS, generator=generator).clamp(-2, 2) for subject in subjects}
+        for name, subjects in SUBJECTS.items()
+    }
+    return drawn[cast]
 
 
 def check_parameters(theta: Tensor, beta: Tensor, trans: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:

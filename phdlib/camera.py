@@ -124,11 +124,18 @@ RIG = (
     ("back_right", -131.0, 1.49, 1000, 1002, (1145.5, 1144.8, 514.9, 501.9, -0.198, 0.218, -0.009, -0.0006, -0.0013)),
 )
 
+# Three cameras about the performer with smaller images, of HumanEva-I's kind: one in front, one at either side.
+HUMANEVA_RIG = (
+    ("C1", 3.0, 1.45, 640, 480, (748.0, 747.2, 321.4, 243.8, -0.221, 0.198, 0.000, -0.0007, 0.0012)),
+    ("C2", 92.0, 1.52, 640, 480, (744.6, 744.1, 316.9, 238.2, -0.214, 0.187, 0.000, 0.0009, -0.0015)),
+    ("C3", -86.0, 1.49, 640, 480, (751.2, 750.3, 324.5, 240.6, -0.226, 0.205, 0.000, 0.0006, 0.0011)),
+)
 
-def studio_rig(distance: float = 5.2, target_height: float = 0.95) -> tuple[Camera, ...]:
-    """The four cameras of the embedded data, ``distance`` metres from the middle of the floor, facing the performer."""
+
+def studio_rig(distance: float = 5.2, target_height: float = 0.95, rig: tuple = RIG) -> tuple[Camera, ...]:
+    """The cameras of the embedded data, ``distance`` metres from the middle of the floor, facing the performer."""
     cameras = []
-    for name, azimuth, height, width, image_height, intrinsics in RIG:
+    for name, azimuth, height, width, image_height, intrinsics in rig:
         angle = math.radians(azimuth)
         position = torch.tensor([distance * math.sin(angle), height, distance * math.cos(angle)], dtype=torch.float64)
         rotation, translation = look_at(position, position.new_tensor([0.0, target_height, 0.0]))

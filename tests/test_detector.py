@@ -4,7 +4,7 @@ import torch
 from synthetic import clip
 
 from phdlib.data.detector import LEVELS, REFERENCE_HEIGHT, Level, _slow_noise, detect, level, self_occlusion
-from phdlib.skeleton import H36M17
+from phdlib.skeleton import H36M17, HUMANEVA15
 
 QUIET = Level(jitter=1.0, slow=0.0, slow_seconds=0.2, hidden=3.0, swaps_per_minute=0.0)
 FRAMES = 4000
@@ -79,6 +79,14 @@ def test_a_torso_hides_the_arm_behind_it_and_nothing_in_front() -> None:
     assert visible[H36M17.index("left_wrist")] and not visible[H36M17.index("right_wrist")]
     assert visible[H36M17.index("head")]
     assert self_occlusion(pose.repeat(3, 1, 1), chunk=2).shape == (3, 17)
+
+
+def test_joints_that_are_not_the_skeletons_are_named() -> None:
+    points, visible, height = torch.zeros(5, 15, 2), torch.ones(5, 15, dtype=torch.bool), torch.full((5,), 400.0)
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="found 15 keypoints, expected H36M-17's 17"):
+        detect(points, visible, height, 50.0, QUIET, rng)
+    assert detect(points, visible, height, 60.0, QUIET, rng, HUMANEVA15).shape == (5, 15, 2)
 
 
 def test_an_unknown_level_is_named() -> None:

@@ -16,7 +16,7 @@ import torch
 from scipy.signal import lfilter
 from torch import Tensor
 
-from phdlib.skeleton import H36M17
+from phdlib.skeleton import H36M17, Skeleton
 
 REFERENCE_HEIGHT = 400.0  # px: a person of 1.75 m at 5 m on a 1145 px focal length; errors below are for this size
 
@@ -59,16 +59,16 @@ def _part(joint: str) -> str:
     return joint.removeprefix("left_").removeprefix("right_")
 
 
-def self_occlusion(joints: Tensor, samples: int = 4, chunk: int = 8192) -> Tensor:
-    """Which joints the body's own limbs leave in sight: (T, 17, 3) joints in camera space, metres -> (T, 17) bool.
+def self_occlusion(joints: Tensor, skeleton: Skeleton = H36M17, samples: int = 4, chunk: int = 8192) -> Tensor:
+    """Which joints the body's own limbs leave in sight: (T, J, 3) joints in camera space, metres -> (T, J) bool.
 
     A joint is hidden where the ray from the camera to it passes through a bone's cylinder at least 5 cm in front of it;
     bones that meet at the joint do not count. Bones are tested at ``samples`` points along them.
     """
-    bones = [(p, c, BONE_RADIUS[_part(H36M17.joints[c])]) for p, c in H36M17.bones]
+    bones = [(p, c, BONE_RADIUS[_part(skeleton.joints[c])]) for p, c in skeleton.bones]
     parent, child = torch.tensor([b[0] for b in bones]), torch.tensor([b[1] for b in bones])
     radius = torch.tensor([b[2] for b in bones])
-    others = torch.tensor([[j not in (p, c) for p, c, _ in bones] for j in range(len(H36M17))])
+    others = torch.tensor([[j not in (p, c) for p, c, _ in bones] for j in range(len(skeleton))])
     steps = torch.linspace(0.5 / samples, 1 - 0.5 / samples, samples)[:, None, None]
     visible = []
     for part in joints.split(chunk):
@@ -93,11 +93,13 @@ def _slow_noise(shape: tuple[int, ...], frames: float, rng: np.random.Generator)
     return gain * lfilter([1.0], [1.0, -2 * a, a * a], white, axis=0)[burn_in:]
 
 
-def _swapped(keypoints: np.ndarray, per_minute: float, fps: float, rng: np.random.Generator) -> np.ndarray:
+def _swapped(
+    keypoints: np.ndarray, skeleton: Skeleton, per_minute: float, fps: float, rng: np.random.Generator
+) -> np.ndarray:
     """Exchange left and right arms, and left and right legs, at Poisson times for 0.04 to 0.3 s."""
     keypoints = keypoints.copy()
     for parts in (("elbow", "wrist"), ("knee", "ankle")):
-        left, right = ([H36M17.index(f"{side}_{part}") for part in parts] for side in ("left", "right"))
+        left, right = ([skeleton.index(f"{side}_{part}") for part in parts] for side in ("left", "right"))
         for _ in range(rng.poisson(per_minute * len(keypoints) / fps / 60)):
             start = int(rng.integers(len(keypoints)))
             frames = slice(start, start + max(1, round(float(rng.uniform(0.04, 0.3)) * fps)))
@@ -106,19 +108,22 @@ def _swapped(keypoints: np.ndarray, per_minute: float, fps: float, rng: np.rando
 
 
 def detect(
-    keypoints: Tensor, visible: Tensor, height: Tensor, fps: float, level: Level, rng: np.random.Generator
-) -> Tensor:
-    """Detections of true keypoints: (T, 17, 2) pixels -> (T, 17, 2) pixels, float32.
+    keypoints: Tensor, visible: Tensor, height: Tensor, fps: float, level: Level, rng: np.random.Generator,
+    skeleton: Skeleton = H36M17,
+) -> Tensor:  # fmt: skip
+    """Detections of true keypoints: (T, J, 2) pixels -> (T, J, 2) pixels, float32.
 
-    visible (T, 17) marks the joints that can be seen, height (T,) is the person's height in pixels, by which all errors
-    scale. Every draw comes from ``rng``.
+    visible (T, J) marks the joints that can be seen, height (T,) is the person's height in pixels, by which all errors
+    scale. Every draw comes from ``rng``. ``ValueError`` if the keypoints are not the skeleton's.
     """
+    if keypoints.shape[1] != len(skeleton):
+        raise ValueError(f"detect: found {keypoints.shape[1]} keypoints, expected {skeleton.name}'s {len(skeleton)}")
     if level.jitter == level.slow == level.swaps_per_minute == 0:
         return keypoints
     frames, joints, _ = keypoints.shape
-    factor = np.array([JOINT_FACTOR.get(_part(joint), 1.0) for joint in H36M17.joints])
+    factor = np.array([JOINT_FACTOR.get(_part(joint), 1.0) for joint in skeleton.joints])
     scale = factor * np.where(visible.numpy(), 1.0, level.hidden) * height.numpy()[:, None] / REFERENCE_HEIGHT
     jitter = rng.standard_t(4, size=(frames, joints, 2)) * (level.jitter / np.sqrt(2.0))  # t with 4 d.o.f.: variance 2
     slow = _slow_noise((frames, joints, 2), level.slow_seconds * fps, rng) * level.slow
-    swapped = _swapped(keypoints.numpy().astype(np.float64), level.swaps_per_minute, fps, rng)
+    swapped = _swapped(keypoints.numpy().astype(np.float64), skeleton, level.swaps_per_minute, fps, rng)
     return torch.from_numpy(swapped + scale[..., None] * (jitter + slow)).float()

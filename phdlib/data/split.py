@@ -3,7 +3,8 @@
 ``python -m phdlib.data.split`` writes ``assets/split.csv`` from the table below and the motion file; people read the
 file, the library loads it. Rules: a take serves one role and one part only, unless a category has too few takes, when
 one is cut in time with two seconds left out; partners of one salsa are on one side; within a category training takes go
-to S1, then to S5 .. S8 in turn, test takes to S9 and S11.
+to S1, then to S5 .. S8 in turn, test takes to S9 and S11. The HumanEva role is a data set of its own beside these: it
+uses some of their takes again, by :mod:`phdlib.data.humaneva_role`, which says what its rules are.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import pandas as pd
 import roma
 import torch
 
+from phdlib.data.humaneva_role import CELLS, CORRUPT, chunks
 from phdlib.data.motion import FPS, Motion, load_motions
 from phdlib.paths import write_atomically
 
@@ -29,6 +31,7 @@ TRAIN_SHARE = 0.75  # of such a take
 CLIP = (80, 240)  # frames at 50 Hz of a Penn clip: 40 to 120 at 25 Hz
 TRAIN_SUBJECTS = ("S1", "S5", "S6", "S7", "S8")
 TEST_SUBJECTS = ("S9", "S11")
+PARTS = ("train", "test", CORRUPT)
 
 # Category: training takes | test takes. A take on both sides is cut in time. Where a category has several performers,
 # one who is not in its training is tested.
@@ -66,7 +69,8 @@ PARTNERS = {"60": "61", "61": "60"}  # performers who share a take under the sam
 
 @dataclass(frozen=True)
 class Segment:
-    """Frames ``start`` to ``stop`` (exclusive, at 50 Hz) of a take, as ``role`` "human36m" or "penn" uses them."""
+    """Frames ``start`` to ``stop`` (exclusive, at 50 Hz) of a take, as ``role`` "human36m", "penn" or "humaneva" uses
+    them; ``part`` "corrupt" is test with motion capture that is wrong."""
 
     take: str
     start: int
@@ -97,8 +101,9 @@ def load_split(path: Path = DEFAULT) -> list[Segment]:
                 segment = Segment(take, int(start), int(stop), *rest)
             except (ValueError, TypeError):
                 raise ValueError(f"{path}, row {number}: found {','.join(row)!r}, expected {','.join(names)}") from None
-            if not 0 <= segment.start < segment.stop or segment.part not in ("train", "test"):
-                raise ValueError(f"{path}, row {number}: found {','.join(row)!r}, expected start < stop, train or test")
+            if not 0 <= segment.start < segment.stop or segment.part not in PARTS:
+                expected = f"start < stop, {' or '.join(PARTS)}"
+                raise ValueError(f"{path}, row {number}: found {','.join(row)!r}, expected {expected}")
             segments.append(segment)
     return segments
 
@@ -118,6 +123,24 @@ def make_split(motions: Mapping[str, Motion]) -> list[Segment]:
                         Segment(name, a, b, role, action, subject, part, motion.performer, motion.description)
                         for a, b in pairwise(cuts)
                     ]
+    return segments + _humaneva(motions)
+
+
+def _humaneva(motions: Mapping[str, Motion]) -> list[Segment]:
+    """The valid chunks of the HumanEva role's videos; between two of a take the motion capture is lost."""
+    segments = []
+    for action, cells in CELLS.items():
+        for subject, takes in cells.items():
+            train, test = (side.split() for side in takes.split("|"))
+            for part, names in (("train", train), ("test", test)):
+                for name in names:
+                    motion = motions[name]
+                    video = _stretch(len(motion), part, in_both=name in train and name in test)
+                    segments += [
+                        Segment(name, a, b, "humaneva", action, subject, CORRUPT if corrupt else part,
+                                motion.performer, motion.description)
+                        for a, b, corrupt in chunks(name, *video)
+                    ]  # fmt: skip
     return segments
 
 
@@ -165,8 +188,10 @@ def clip_boundaries(motion: Motion, start: int, stop: int) -> list[int]:
 
 def summary(segments: list[Segment] | None = None) -> pd.DataFrame:
     """Per role and action: frames, share of test, performers, and whether the test shows a performer who is new to the
-    action's training ("new here") or to all training ("new anywhere"): "all", "some" or "none" of them."""
+    action's training ("new here") or to all training ("new anywhere"): "all", "some" or "none" of them. Corrupt chunks
+    count as test."""
     segments = load_split() if segments is None else segments
+    segments = [replace(segment, part="test" if segment.part == CORRUPT else segment.part) for segment in segments]
     trained = {segment.performer for segment in segments if segment.part == "train"}
     rows = []
     for role, action in dict.fromkeys((segment.role, segment.action) for segment in segments):
