@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -84,11 +84,6 @@ class LiftingModel(nn.Module):
         """Input frames behind one output frame: the product of the filter widths."""
         return temporal.receptive_field(self.kernel_sizes, self.dilations)
 
-    def set_bn_momentum(self, momentum: float) -> None:
-        """Weight of the newest batch in the running statistics, as torch has it (VP3D 5.3: from 0.1 to 0.001)."""
-        for norm in (self.expand_bn, *self.layers_bn):
-            norm.momentum = momentum
-
     def blocks(self) -> list[tuple[nn.Conv1d, nn.BatchNorm1d, nn.Conv1d, nn.BatchNorm1d]]:
         """The residual blocks: (temporal convolution, its norm, convolution of kernel 1, its norm)."""
         conv, norm = self.layers_conv, self.layers_bn
@@ -97,11 +92,14 @@ class LiftingModel(nn.Module):
     def _drop(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         if not self.training or self.dropout == 0 or generator is None:
             return F.dropout(x, self.dropout, self.training)
-        # One 64-bit draw serves four states, p to within 2^-16: twice as fast on a CPU as a draw for each.
-        words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device)
-        words.random_(-(2**63), None, generator=generator)
-        kept = words.view(torch.int16)[: x.numel()].view_as(x) >= round(self.dropout * 2**16) - 2**15
-        return x * (kept.to(x.dtype) / (1 - self.dropout))
+        if x.device.type != "cpu":
+            kept = torch.empty_like(x).bernoulli_(1 - self.dropout, generator=generator)
+            return x * (kept / (1 - self.dropout))
+        # Few units drop, so draw which: Poisson many places hit each unit independently, and miss it with 1 - p.
+        rate = torch.tensor(-x.numel() * math.log1p(-self.dropout), dtype=torch.float64)
+        hits = torch.randint(x.numel(), (int(torch.poisson(rate, generator)),), generator=generator)
+        kept = x.new_full((x.numel(),), 1 / (1 - self.dropout)).index_fill_(0, hits, 0.0)
+        return x * kept.view_as(x)
 
     def _check(self, keypoints: Tensor) -> None:
         wanted = (self.num_joints_in, self.in_features)
@@ -144,13 +142,15 @@ class StridedTemporalModel(LiftingModel):
     With the stride set to the kernel's width every state is used exactly once (VP3D A.6, Figure 10). In evaluation it
     is the same function as :class:`TemporalModel`. In training, batch norm sees only the states that are computed here.
     A convolution whose stride is its width is a matrix product on reshaped frames, and faster so on a CPU; the weights
-    stay in ``conv1d``'s form.
+    keep ``conv1d``'s shape, and lie in memory as that product reads them.
     """
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         if self.dense:
             raise ValueError("a dense model uses every state for its one output: train it as TemporalModel")
+        for conv in (self.expand_conv, *self.layers_conv):
+            conv.weight = nn.Parameter(conv.weight.detach().mT.contiguous().mT)
 
     def forward(self, keypoints: Tensor, generator: torch.Generator | None = None) -> Tensor:
         self._check(keypoints)
@@ -161,17 +161,41 @@ class StridedTemporalModel(LiftingModel):
         x = self._drop(F.relu(self.expand_bn(x)), generator)
         for conv, norm, mix, mix_norm in self.blocks():
             (W,) = conv.kernel_size
-            hidden = self._drop(F.relu(norm(_strided(x, conv))), generator)
+            hidden, residual = _Branch.apply(x.view(-1, W * self.channels), _matrix(conv), self.causal)
+            hidden = self._drop(F.relu(norm(hidden)), generator)
             hidden = self._drop(F.relu(mix_norm(_strided(hidden, mix))), generator)
-            x = x.unflatten(0, (-1, W))[:, W - 1 if self.causal else W // 2] + hidden
+            x = residual + hidden
         return _strided(x, self.shrink).unflatten(1, (1, self.num_joints_out, 3))
+
+
+def _matrix(conv: nn.Conv1d) -> Tensor:
+    """A kernel as (C_out, W C_in), frame by frame; a view where the weight lies so in memory."""
+    return conv.weight.mT.flatten(1)
 
 
 def _strided(x: Tensor, conv: nn.Conv1d) -> Tensor:
     """``conv`` with its stride set to its width: W rows at a time of (T, C_in) become one of (T / W, C_out)."""
-    (W,) = conv.kernel_size
-    weight = conv.weight.mT.flatten(1)  # (C_out, W C_in): frame by frame, as the rows lie
-    return F.linear(x.reshape(-1, W * x.shape[1]), weight, conv.bias)
+    return F.linear(x.reshape(-1, conv.kernel_size[0] * x.shape[1]), _matrix(conv), conv.bias)
+
+
+class _Branch(torch.autograd.Function):
+    """Where a block begins: its strided convolution of rows (T / W, W C), and the frame that goes round it, the middle
+    or, in a causal model, the last. One function, because autograd would add up the two gradients by way of a tensor
+    of zeros."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, causal: bool) -> tuple[Tensor, Tensor]:
+        C, width = len(weight), rows.shape[1]
+        ctx.frame = slice(width - C, width) if causal else slice((width - C) // 2, (width + C) // 2)
+        ctx.save_for_backward(rows, weight)
+        return rows @ weight.T, rows[:, ctx.frame].clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, grad_residual: Tensor) -> tuple[Tensor, Tensor, None]:
+        rows, weight = ctx.saved_tensors
+        grad_rows = grad @ weight
+        grad_rows[:, ctx.frame] += grad_residual
+        return grad_rows, grad.T @ rows, None
 
 
 class CausalStream:

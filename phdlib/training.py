@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,7 @@ from lightning_fabric import Fabric
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from phdlib.data.windows import Windows
-from phdlib.lifting import LiftingModel
+from phdlib.data.windows import Batch, Windows
 from phdlib.losses import mpjpe_loss
 from phdlib.paths import write_atomically
 
@@ -58,8 +57,27 @@ def local_fabric(precision: str = "32-true") -> Fabric:
 
 
 def train_lifter(
-    model: LiftingModel,
-    windows: Windows,
+    model: nn.Module, windows: Windows, recipe: Recipe, *, seed: int, fabric: Fabric | None = None, **kwargs: Any
+) -> Trained:
+    """Train ``model`` in place with the MPJPE loss on the windows' output frames, mixed from all clips (VP3D 5.3).
+    Further arguments are those of :func:`train`."""
+    fabric = fabric or local_fabric(recipe.precision)
+
+    def batches(epoch: int, generator: torch.Generator) -> Iterator[Batch]:
+        return windows.epoch(
+            recipe.batch_size, generator, fabric.global_rank, fabric.world_size, recipe.steps_per_epoch
+        )
+
+    def loss(net: nn.Module, batch: Batch, draws: torch.Generator) -> Tensor:
+        return mpjpe_loss(net(batch.keypoints, generator=draws), batch.joints)
+
+    return train(model, batches, loss, recipe, seed=seed, fabric=fabric, **kwargs)
+
+
+def train(
+    model: nn.Module,
+    batches: Callable[[int, torch.Generator], Iterable[Any]],
+    loss: Callable[[nn.Module, Any, torch.Generator], Tensor],
     recipe: Recipe,
     *,
     seed: int,
@@ -67,13 +85,13 @@ def train_lifter(
     on_epoch: Callable[[], None] = lambda: None,
     fabric: Fabric | None = None,
 ) -> Trained:
-    """Train ``model`` in place on single-output windows with the MPJPE loss and AMSGrad.
+    """AMSGrad over ``batches(epoch, generator)`` in every epoch of the recipe; ``loss(net, batch, draws)`` is a scalar.
 
-    ``checkpoint`` is written after every epoch and deleted at the end: a run that was killed goes on from its last
-    whole epoch and ends with the same weights, bit for bit. ``on_epoch`` is called after each.
+    ``generator`` decides the order of the data, ``draws`` dropout. ``checkpoint`` is written after every epoch and
+    deleted at the end: a run that was killed goes on from its last whole epoch and ends with the same weights, bit for
+    bit. ``on_epoch`` is called after each.
     """
     fabric = fabric or local_fabric(recipe.precision)
-    # foreach=True gives the same numbers in fewer, larger operations.
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.lr, amsgrad=True, fused=True)
     trained, generator = Trained(), torch.Generator().manual_seed(seed)
     draws = torch.Generator(device=fabric.device).manual_seed(seed + 1)  # dropout's own, where the model lives
@@ -84,10 +102,17 @@ def train_lifter(
     net.train()
     for epoch in range(len(trained.losses), recipe.epochs):
         started = time.perf_counter()
-        model.set_bn_momentum(recipe.momentum_at(epoch))
+        set_bn_momentum(model, recipe.momentum_at(epoch))
         for group in optimizer.param_groups:
             group["lr"] = recipe.lr_at(epoch)
-        total, steps = _epoch(net, optimizer, windows, recipe, generator, draws, fabric)
+        total, steps = torch.zeros((), device=fabric.device), 0
+        for batch in batches(epoch, generator):
+            value = loss(net, batch, draws)
+            optimizer.zero_grad(set_to_none=True)
+            fabric.backward(value)
+            optimizer.step()
+            total += value.detach()
+            steps += 1
         trained.losses.append((total / steps).item())
         trained.steps += steps
         trained.seconds += time.perf_counter() - started
@@ -100,27 +125,11 @@ def train_lifter(
     return trained
 
 
-def _epoch(
-    net: nn.Module,
-    optimizer: Any,
-    windows: Windows,
-    recipe: Recipe,
-    generator: torch.Generator,
-    draws: torch.Generator,
-    fabric: Fabric,
-) -> tuple[Tensor, int]:
-    """One pass over the windows, or ``steps_per_epoch`` batches of a pass; returns the summed loss and the steps."""
-    total, steps = torch.zeros((), device=fabric.device), 0
-    for batch in windows.epoch(recipe.batch_size, generator, fabric.global_rank, fabric.world_size):
-        loss = mpjpe_loss(net(batch.keypoints, generator=draws), batch.joints)
-        optimizer.zero_grad(set_to_none=True)
-        fabric.backward(loss)
-        optimizer.step()
-        total += loss.detach()
-        steps += 1
-        if steps == recipe.steps_per_epoch:
-            break
-    return total, steps
+def set_bn_momentum(model: nn.Module, momentum: float) -> None:
+    """Weight of the newest batch in the running statistics, as torch has it (VP3D 5.3: from 0.1 to 0.001)."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            module.momentum = momentum
 
 
 def _save(

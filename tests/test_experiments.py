@@ -5,7 +5,7 @@ import pytest
 import torch
 from synthetic import clip
 
-from phdlib import experiments, profiles
+from phdlib import experiments, profiles, runs
 from phdlib.evaluation import METRICS, evaluate_lifter
 from phdlib.experiments import LiftingExperiment, read_or_run
 from phdlib.training import Recipe
@@ -18,7 +18,7 @@ def small_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three clips instead of the data, and an empty cache."""
     monkeypatch.setenv("PHDLIB_CACHE", str(tmp_path))
     monkeypatch.setattr(
-        experiments, "load_clips", lambda data, keypoints, part: (clip(30, 0), clip(35, int(part == "test")))
+        experiments, "load_clips", lambda data, keypoints, part, role: (clip(30, 0), clip(35, int(part == "test")))
     )
 
 
@@ -32,7 +32,7 @@ def test_a_result_is_computed_once_and_holds_the_model(monkeypatch: pytest.Monke
     monkeypatch.setattr(experiments, "train_lifter", None)  # a second training would fail
     again = read_or_run(SMALL.prepared())
     assert result.clips.equals(again.clips) and result.losses == again.losses and len(results(experiment)) == 1
-    test = experiments.load_clips("embedded", "fine_tuned", "test")
+    test = experiment.clips("test")
     plain = evaluate_lifter(experiment.trained_model(again), test)  # the result itself is of the folded model
     assert np.allclose(plain[list(METRICS)], result.clips[list(METRICS)], rtol=1e-4)
     assert not (Path(experiment.infra.uid_folder()) / "partial.pt").exists()
@@ -41,7 +41,9 @@ def test_a_result_is_computed_once_and_holds_the_model(monkeypatch: pytest.Monke
 def test_every_field_that_matters_has_a_key_of_its_own() -> None:
     variants = [
         SMALL, *(SMALL.model_copy(update=change) for change in (
-            {"seed": 1}, {"keypoints": "gt"}, {"causal": True}, {"channels": 17}, {"dropout": 0.3}, {"dense": True},
+            {"seed": 1}, {"keypoints": "gt"}, {"causal": True}, {"chunk": 2},
+            {"form": "layered"}, {"role": "humaneva"}, {"actions": ("swing",)}, {"network": "seq2seq"},
+            {"test_flip": False}, {"channels": 17}, {"dropout": 0.3}, {"dense": True},
             {"filter_widths": (3, 3)}, {"recipe": Recipe(epochs=2, batch_size=16, steps_per_epoch=3, lr=2e-3)},
         )),
     ]  # fmt: skip
@@ -51,9 +53,9 @@ def test_every_field_that_matters_has_a_key_of_its_own() -> None:
 
 def test_the_code_and_the_data_are_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     before = SMALL.prepared().infra.uid()
-    monkeypatch.setattr(experiments.embedded, "data_key", lambda: "other data")
+    monkeypatch.setattr(runs.embedded, "data_key", lambda: "other data")
     other_data = SMALL.prepared().infra.uid()
-    monkeypatch.setattr(experiments, "code_fingerprint", lambda *modules: "other code")
+    monkeypatch.setattr(runs, "code_fingerprint", lambda *modules: "other code")
     assert len({before, other_data, SMALL.prepared().infra.uid()}) == 3
 
 

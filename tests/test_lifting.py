@@ -227,12 +227,6 @@ def test_wrong_shapes_are_named():
         small(StridedTemporalModel, dense=True)
 
 
-def test_bn_momentum_reaches_every_norm():
-    model = small()
-    model.set_bn_momentum(0.003)
-    assert {m.momentum for m in model.modules() if isinstance(m, nn.BatchNorm1d)} == {0.003}
-
-
 def test_one_seed_one_model_two_seeds_two():
     a, b, c = small(seed=1), small(seed=1), small(seed=2)
     assert torch.equal(a.shrink.weight, b.shrink.weight) and torch.equal(a.expand_conv.weight, b.expand_conv.weight)

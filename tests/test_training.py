@@ -11,7 +11,7 @@ from phdlib.data.windows import Windows
 from phdlib.evaluation import average, evaluate_lifter, per_action
 from phdlib.lifting import StridedTemporalModel, TemporalModel
 from phdlib.statistics import Effect, bootstrap
-from phdlib.training import Recipe, train_lifter
+from phdlib.training import Recipe, set_bn_momentum, train_lifter
 
 RECIPE = Recipe(epochs=4, batch_size=32, steps_per_epoch=5, lr=3e-3)
 CLIPS = [clip(60, seed) for seed in range(3)]
@@ -34,6 +34,12 @@ def test_a_seed_decides_the_training() -> None:
     (a, losses), (b, _), (c, _) = train(0), train(0), train(1)
     assert torch.equal(weights(a), weights(b)) and not torch.equal(weights(a), weights(c))
     assert losses[-1] < 0.7 * losses[0]
+
+
+def test_bn_momentum_reaches_every_norm() -> None:
+    net = model()
+    set_bn_momentum(net, 0.003)
+    assert {m.momentum for m in net.modules() if isinstance(m, torch.nn.BatchNorm1d)} == {0.003}
 
 
 class Killed(Exception):

@@ -1,0 +1,104 @@
+"""Typed, cached runs: what has run once is read back, whatever notebook asks for it, and what is missing runs in
+parallel."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
+
+import exca
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from phdlib.cache import code_fingerprint, file_fingerprint, key_of
+from phdlib.data import embedded
+from phdlib.paths import cache_dir, write_atomically
+from phdlib.training import Recipe
+from phdlib.workers import run_in_processes
+
+
+class Experiment(BaseModel):
+    """One configuration of something that takes long. A subclass has a method ``run`` under ``infra.apply``.
+
+    ``code`` names the modules that decide the result; a change in any of them, comments aside, makes a new one.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    code: ClassVar[tuple[str, ...]] = ()
+
+    data: str = "embedded"
+    recipe: Recipe = Recipe()
+    seed: int = 0
+    key: str = ""  # of the data, the code and the libraries: see `prepared`
+    infra: exca.TaskInfra = exca.TaskInfra(version="1", mode="retry")
+
+    def prepared(self) -> Self:
+        """This experiment with its cache key and folder filled in."""
+        versions = (torch.__version__, np.__version__, torch.cuda.is_available())
+        key = key_of(data=data_key(self.data), code=code_fingerprint(*self.code), versions=versions)
+        folder = cache_dir() / "experiments"
+        folder.mkdir(exist_ok=True)
+        fields = {name: getattr(self, name) for name in type(self).model_fields if name != "infra"}
+        return type(self)(**{**fields, "key": key}, infra={"folder": folder})
+
+    def load(self) -> None:
+        """Build the data that :meth:`run` will ask for, so that parallel runs find it in the cache."""
+
+
+E_ = TypeVar("E_", bound=Experiment)
+
+
+def data_key(data: str) -> str:
+    if data != "embedded":
+        raise ValueError(f"data source {data!r} is not built yet; there is embedded")
+    return embedded.data_key()
+
+
+def _completed(experiment: Any) -> bool:
+    """Whether a result is there and whole. The pickle that exca keeps is opened only if its checksum fits; one that
+    does not is named in a warning and removed, so that it is made again."""
+    path, seal = _result_file(experiment)
+    if path.exists() and seal.exists() and seal.read_text() != file_fingerprint(path):
+        warnings.warn(f"unreadable cache {path} (its checksum does not fit); training again", stacklevel=3)
+        path.unlink()
+    return experiment.infra.status() == "completed"
+
+
+def _result_file(experiment: Any) -> tuple[Path, Path]:
+    path = Path(experiment.infra.uid_folder()) / "job.pkl"
+    return path, path.with_suffix(".sha256")
+
+
+def read_or_run(experiment: Any) -> Any:
+    """``experiment.run()``, its file in the cache sealed with a checksum."""
+    _completed(experiment)
+    result = experiment.run()
+    path, seal = _result_file(experiment)
+    digest = file_fingerprint(path)
+    if not seal.exists() or seal.read_text() != digest:
+        write_atomically(seal, lambda temporary: temporary.write_text(digest))
+    return result
+
+
+def run_all(experiments: Sequence[E_], jobs: int | None = None) -> list[Any]:
+    """Results of experiments, in order: what is missing is trained in ``jobs`` processes of one thread each
+    (``$PHDLIB_JOBS``, else one per core; one in all on a GPU), so that results do not depend on how many run at
+    once."""
+    prepared = [experiment.prepared() for experiment in experiments]
+    missing = list({e.infra.uid(): e for e in prepared if not _completed(e)}.values())
+    if missing:
+        for experiment in missing:
+            experiment.load()
+        jobs = jobs or int(os.environ.get("PHDLIB_JOBS") or os.cpu_count() or 1)
+        jobs = 1 if torch.cuda.is_available() else min(jobs, len(missing))
+        epochs = sum(experiment.recipe.epochs for experiment in missing)
+        run_in_processes(_train, missing, jobs, epochs, f"{len(missing)} trainings")
+    return [read_or_run(experiment) for experiment in prepared]
+
+
+def _train(experiment: Experiment) -> None:
+    read_or_run(experiment.prepared())
