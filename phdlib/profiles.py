@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,32 +66,31 @@ def supervised(
 def departures(profile: str) -> pd.DataFrame:
     """What a profile does otherwise than the paper (VP3D 3, 5.3, A.5), read off the two configurations."""
     ours, papers = LIFTING[check_profile(profile)], LIFTING["paper"]
-    rows = [
-        ("receptive field of the temporal models", _frames(papers), _frames(ours)),
+    sizes = [
+        ("receptive field of the temporal models", math.prod(papers.widths), math.prod(ours.widths)),
         ("channels", papers.channels, ours.channels),
         ("dropout", papers.dropout, ours.dropout),
-        *(
-            (f"{what}{model}", getattr(theirs, field), getattr(own, field))
-            for model, theirs, own in (
-                ("", papers.recipe, ours.recipe),
-                (", single-frame model", papers.single_frame_recipe, ours.single_frame_recipe),
-            )
-            for what, field in (
-                ("epochs", "epochs"),
-                ("poses per batch", "batch_size"),
-                ("batches per epoch", "steps_per_epoch"),
-                ("first learning rate", "lr"),
-                ("learning rate decay per epoch", "lr_decay"),
-                ("batch-norm momentum, first and last epoch", "bn_momentum"),
-            )
-        ),
     ]
+    return differences(profile, sizes, {
+        "": (papers.recipe, ours.recipe),
+        ", single-frame model": (papers.single_frame_recipe, ours.single_frame_recipe),
+    })  # fmt: skip
+
+
+def differences(
+    profile: str, sizes: Sequence[tuple[str, Any, Any]], recipes: Mapping[str, tuple[Recipe, Recipe]]
+) -> pd.DataFrame:
+    """The rows (what, paper, profile) in which the last two differ, of some sizes and of named pairs of recipes."""
+    fields = {
+        "epochs": "epochs",
+        "batch_size": "samples per batch",
+        "steps_per_epoch": "batches per epoch",
+        "lr": "first learning rate",
+        "lr_decay": "learning rate decay per epoch",
+        "bn_momentum": "batch-norm momentum, first and last epoch",
+    }
+    rows = [*sizes]
+    for name, pair in recipes.items():
+        rows += [(f"{what}{name}", *(getattr(recipe, field) for recipe in pair)) for field, what in fields.items()]
     shown = [(what, "all" if a is None else a, "all" if b is None else b) for what, a, b in rows if a != b]
     return pd.DataFrame(shown, columns=["what", "paper", profile])
-
-
-def _frames(sizes: LiftingSizes) -> int:
-    field = 1
-    for width in sizes.widths:
-        field *= width
-    return field

@@ -93,7 +93,7 @@ def test_a_failed_run_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_profiles_differ_from_the_paper_only_where_they_say_so() -> None:
     assert profiles.departures("paper").empty
     listed = profiles.departures("standard").set_index("what")
-    assert listed.loc["channels", "paper"] == 1024 and listed.loc["poses per batch", "paper"] == 1024
+    assert listed.loc["channels", "paper"] == 1024 and listed.loc["samples per batch", "paper"] == 1024
     assert "horizontal flip" not in " ".join(listed.index)
     paper = profiles.supervised("paper")
     assert {name: of_model[0].model().receptive_field() for name, of_model in paper.items()} == {

@@ -1,0 +1,141 @@
+"""VP3D's smaller experiments, Tables 3 to 5 and Figures 8 and 9, as configurations: what is varied, and how large each
+profile makes it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from phdlib.data.detector import LEVELS
+from phdlib.data.humaneva_role import CELLS
+from phdlib.experiments import LiftingExperiment
+from phdlib.profiles import SINGLE_FRAME, differences
+from phdlib.settings import check_profile
+from phdlib.training import Recipe
+
+Group = list[LiftingExperiment]  # one model, once per seed
+
+
+@dataclass(frozen=True)
+class AblationSizes:
+    """``channels`` stands where the paper has 1024, ``widths`` where it has its full model. The two other recipes are
+    those of Figure 9, whose batches hold a fixed number of predicted frames, and of Table 4."""
+
+    channels: int
+    dropout: float
+    widths: tuple[int, ...]
+    recipe: Recipe
+    chunk_recipe: Recipe
+    humaneva_recipe: Recipe
+    lstm_dropout: float
+    seeds: tuple[int, ...]
+
+
+_STANDARD = Recipe(epochs=25, batch_size=64, steps_per_epoch=100, lr=1e-2, lr_decay=0.88, bn_momentum=(0.1, 0.01))
+_SMOKE = _STANDARD.model_copy(update={"epochs": 2, "steps_per_epoch": 4})
+_CHUNKS = {"batch_size": 256, "epochs": 20}
+
+SIZES: dict[str, AblationSizes] = {
+    "smoke": AblationSizes(
+        32, 0.0, (3, 3), _SMOKE, _SMOKE.model_copy(update={"batch_size": 64}),
+        _SMOKE.model_copy(update={"batch_size": 32}), 0.0, seeds=(0,),
+    ),
+    "standard": AblationSizes(
+        128, 0.0, (3, 3, 3), _STANDARD, _STANDARD.model_copy(update=_CHUNKS),
+        _STANDARD.model_copy(update={"batch_size": 128, "epochs": 20}), 0.0, seeds=(0, 1, 2),
+    ),
+    "paper": AblationSizes(
+        1024, 0.25, (3, 3, 3, 3, 3), Recipe(), Recipe(), Recipe(batch_size=128, lr_decay=0.996, epochs=1000), 0.5,
+        seeds=(0, 1, 2),
+    ),
+}  # fmt: skip
+
+
+def _group(profile: str, **changes: Any) -> Group:
+    sizes = SIZES[check_profile(profile)]
+    fields = {"channels": sizes.channels, "dropout": sizes.dropout, "recipe": sizes.recipe} | changes
+    return [LiftingExperiment(**fields, seed=seed) for seed in sizes.seeds]
+
+
+def detectors(profile: str, data: str = "embedded") -> dict[str, Group]:
+    """Table 3: the same model on each named level of the 2D detector."""
+    widths = SIZES[check_profile(profile)].widths
+    return {level: _group(profile, data=data, keypoints=level, filter_widths=widths) for level in LEVELS}
+
+
+def humaneva(profile: str, data: str = "embedded") -> dict[str, Group]:
+    """Table 4: one model per action (SA), and "MA", one for all; 27 frames, keypoints of a detector that was not
+    fine-tuned (VP3D 5.3, 6.1)."""
+    shared = {"data": data, "role": "humaneva", "keypoints": "pre_trained", "filter_widths": (3, 3, 3)}
+    shared["recipe"] = SIZES[check_profile(profile)].humaneva_recipe
+    models = {action: _group(profile, **shared, actions=(action,)) for action in CELLS}
+    return {**models, "MA": _group(profile, **shared)}
+
+
+def complexity(profile: str, data: str = "embedded") -> dict[str, Group]:
+    """Table 5: ground-truth keypoints, no augmentation at test time; the LSTM, dense, and 27, 81 and 243 frames."""
+    shared = {"data": data, "keypoints": "gt", "test_flip": False}
+    lstm = {"network": "seq2seq", "chunk": 5, "dropout": SIZES[check_profile(profile)].lstm_dropout}
+    return {
+        "Hossain & Little": _group(profile, **shared, **lstm),
+        "Ours 27f w/o dilation": _group(profile, **shared, filter_widths=(3,) * 3, dense=True),
+        "Ours 27f": _group(profile, **shared, filter_widths=(3,) * 3),
+        "Ours 81f": _group(profile, **shared, filter_widths=(3,) * 4),
+        "Ours 243f": _group(profile, **shared, filter_widths=(3,) * 5),
+    }
+
+
+def receptive_fields(profile: str, data: str = "embedded") -> dict[int, Group]:
+    """Figure 8b: 1, 9, 27, 81 and 243 frames at a fixed number of channels."""
+    widths = {1: SINGLE_FRAME, **{3**n: (3,) * n for n in (2, 3, 4, 5)}}
+    return {frames: _group(profile, data=data, filter_widths=w) for frames, w in widths.items()}
+
+
+def channel_sizes(profile: str, data: str = "embedded") -> dict[int, Group]:
+    """Figure 8a: an eighth of the profile's channels to twice as many, at 27 frames."""
+    full = SIZES[check_profile(profile)].channels
+    sizes = [full * 2**n // 8 for n in range(5)]
+    return {size: _group(profile, data=data, filter_widths=(3,) * 3, channels=size) for size in sizes}
+
+
+def without_dilation(profile: str, data: str = "embedded") -> Group:
+    """A.4: a dense model of 27 frames on detected keypoints."""
+    return _group(profile, data=data, filter_widths=(3,) * 3, dense=True)
+
+
+def without_augmentation(profile: str, data: str = "embedded") -> Group:
+    """A.4: the full model trained on poses that are never mirrored, and tested so."""
+    sizes = SIZES[check_profile(profile)]
+    recipe = sizes.recipe.model_copy(update={"flip": False})
+    return _group(profile, data=data, filter_widths=sizes.widths, recipe=recipe, test_flip=False)
+
+
+def chunk_sizes(profile: str, data: str = "embedded") -> dict[str, Group]:
+    """Figure 9b: 1 to 32 frames predicted per sample, at the same number per batch; and "1f", the strided form."""
+    recipe = SIZES[check_profile(profile)].chunk_recipe
+    groups = {}
+    for chunk in (1, 2, 4, 8, 16, 32):
+        samples = recipe.model_copy(update={"batch_size": recipe.batch_size // chunk})
+        groups[str(chunk)] = _group(
+            profile, data=data, filter_widths=(3,) * 3, form="layered", chunk=chunk, recipe=samples
+        )
+    return {**groups, "1f": _group(profile, data=data, filter_widths=(3,) * 3, recipe=recipe)}
+
+
+def departures(profile: str) -> pd.DataFrame:
+    """What a profile does otherwise than the paper in these experiments, read off the two configurations."""
+    ours, papers = SIZES[check_profile(profile)], SIZES["paper"]
+    sizes = [
+        ("channels", papers.channels, ours.channels),
+        ("dropout", papers.dropout, ours.dropout),
+        ("dropout, LSTM", papers.lstm_dropout, ours.lstm_dropout),
+        ("receptive field of the full model", math.prod(papers.widths), math.prod(ours.widths)),
+    ]
+    return differences(profile, sizes, {
+        "": (papers.recipe, ours.recipe),
+        ", Figure 9": (papers.chunk_recipe, ours.chunk_recipe),
+        ", HumanEva": (papers.humaneva_recipe, ours.humaneva_recipe),
+    })  # fmt: skip
