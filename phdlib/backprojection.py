@@ -42,17 +42,14 @@ def bone_lengths(poses: Float[Tensor, "*B J 3"], skeleton: Skeleton) -> Float[Te
 
 
 def bone_length_loss(unlabelled: Tensor, labelled: Tensor, skeleton: Skeleton) -> Tensor:
-    """L2 distance between two batches' mean bone lengths (VP3D 4): predictions (..., J, 3) without labels, and the true
-    poses of the labelled half.
-
-    A mean over the batch, so single people may differ. The paper says "L2" and no more: this is the norm, in metres,
-    not its square, which near the goal would pull with next to no force beside errors of centimetres.
+    """Squared L2 distance in m^2 between two batches' mean bone lengths (VP3D 4): of predictions (..., J, 3) without
+    labels, and of the labelled half's true poses. Means over the batch, so single people may differ.
     """
 
     def mean(poses: Tensor) -> Tensor:
         return bone_lengths(poses, skeleton).flatten(0, -2).mean(dim=0)
 
-    return torch.linalg.vector_norm(mean(unlabelled) - mean(labelled))
+    return (mean(unlabelled) - mean(labelled)).square().sum()
 
 
 def root_from_depth(

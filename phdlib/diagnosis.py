@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
+from phdlib.backprojection import bone_lengths
 from phdlib.cache import cached_arrays, code_fingerprint, key_of
 from phdlib.data.embedded import redetected
-from phdlib.evaluation import average, evaluate_lifter
-from phdlib.experiments import LiftingExperiment, load_clips, read_or_run
+from phdlib.evaluation import average, evaluate_lifter, predict_clip
+from phdlib.experiments import LiftingExperiment, load_clips
 from phdlib.folding import fold_batch_norm
+from phdlib.runs import read_or_run
+from phdlib.semi_experiments import SemiSupervisedExperiment, parts
 
 
 def mpjpe_redetected(experiment: LiftingExperiment, **changes: float) -> float:
@@ -24,3 +28,21 @@ def mpjpe_redetected(experiment: LiftingExperiment, **changes: float) -> float:
 
     key = key_of(experiment=experiment.infra.uid(), changes=changes, code=code_fingerprint("phdlib.diagnosis"))
     return cached_arrays("redetected", key, evaluate)["mpjpe"].item()
+
+
+def bone_ratio(experiment: SemiSupervisedExperiment) -> np.ndarray:
+    """Predicted over true mean length of every bone on the test clips, in the order of ``skeleton.bones``. Computed
+    once. A network that is unsure answers with an average of poses, whose bones are short."""
+    experiment = experiment.prepared()
+
+    def evaluate() -> dict[str, np.ndarray]:
+        pose, _ = parts(experiment.trained_networks(read_or_run(experiment)))
+        sums = []
+        for clip in experiment.clips("test"):
+            predicted = predict_clip(pose, clip)
+            sums.append(torch.stack([bone_lengths(p, clip.skeleton).sum(0) for p in (predicted, clip.joints3d)]))
+        predicted, true = torch.stack(sums).sum(0)
+        return {"ratio": (predicted / true).numpy()}
+
+    key = key_of(experiment=experiment.infra.uid(), code=code_fingerprint("phdlib.diagnosis", "phdlib.backprojection"))
+    return cached_arrays("bones", key, evaluate)["ratio"]

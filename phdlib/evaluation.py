@@ -22,27 +22,26 @@ def predict_clip(model: nn.Module, clip: Clip, flip: bool = True) -> Tensor:
 
 
 def evaluate_lifter(model: nn.Module, clips: Sequence[Clip], flip: bool = True) -> pd.DataFrame:
-    """One row per clip: take, camera, subject, action, frames, and the mean of each metric over its frames, in mm
+    """One row of :func:`clip_errors` per clip."""
+    return pd.DataFrame([clip_errors(predict_clip(model, clip, flip), clip) for clip in clips])
+
+
+def clip_errors(pred: Tensor, clip: Clip) -> dict[str, str | float]:
+    """Take, camera, subject, action, frames, and the mean of each metric over the frames of poses (T, J, 3), in mm
     (MPJVE in mm per frame). All joints count, the root too, whose error is that of a model which should answer zero
     there."""
-    rows = []
-    for clip in clips:
-        pred = predict_clip(model, clip, flip)
-        gt = clip.joints3d
-        rows.append(
-            {
-                "take": clip.take,
-                "camera": clip.camera.name,
-                "subject": clip.subject,
-                "action": clip.action,
-                "frames": len(clip),
-                "mpjpe": mpjpe(pred, gt).mean().item() * 1000,
-                "p_mpjpe": p_mpjpe(pred, gt).mean().item() * 1000,
-                "n_mpjpe": n_mpjpe(pred, gt).mean().item() * 1000,
-                "mpjve": mpjve(pred, gt).mean().item() * 1000,
-            }
-        )
-    return pd.DataFrame(rows)
+    gt = clip.joints3d
+    return {
+        "take": clip.take,
+        "camera": clip.camera.name,
+        "subject": clip.subject,
+        "action": clip.action,
+        "frames": len(clip),
+        "mpjpe": mpjpe(pred, gt).mean().item() * 1000,
+        "p_mpjpe": p_mpjpe(pred, gt).mean().item() * 1000,
+        "n_mpjpe": n_mpjpe(pred, gt).mean().item() * 1000,
+        "mpjve": mpjve(pred, gt).mean().item() * 1000,
+    }
 
 
 def per_action(rows: pd.DataFrame, metric: str) -> pd.Series:

@@ -11,14 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from phdlib.backprojection import back_project, root_from_depth
-from phdlib.camera import denormalize_screen
 from phdlib.data.clip import Clip
 from phdlib.data.subsets import Subset, subset
 from phdlib.data.windows import Windows
-from phdlib.evaluation import evaluate_lifter
+from phdlib.evaluation import clip_errors, predict_clip
 from phdlib.experiments import LiftingExperiment, LiftingResult, load_clips
+from phdlib.folding import fold_batch_norm
 from phdlib.lifting import StridedTemporalModel, TemporalModel, predict
-from phdlib.metrics import mpjpe
 from phdlib.runs import Experiment
 from phdlib.semi_supervised import Method, PoseAndTrajectory, train_semi_supervised
 from phdlib.training import local_fabric, train_lifter
@@ -68,6 +67,12 @@ class SemiSupervisedExperiment(Experiment):
             channels=self.channels, generator=torch.Generator().manual_seed(self.seed),
         )  # fmt: skip
 
+    def trained_networks(self, result: LiftingResult) -> PoseAndTrajectory:
+        """The inference networks with a result's weights."""
+        net = self.networks()
+        net.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in result.weights.items()})
+        return net.eval()
+
     @infra.apply
     def run(self) -> LiftingResult:
         """Train and evaluate, or read what an equal experiment left."""
@@ -92,7 +97,7 @@ class SemiSupervisedExperiment(Experiment):
 class _Part(nn.Module):
     """Some of the joints that a shared network answers with."""
 
-    def __init__(self, model: TemporalModel, joints: slice) -> None:
+    def __init__(self, model: nn.Module, joints: slice) -> None:
         super().__init__()
         self.model, self.joints, self.causal = model, joints, model.causal
         self.train(model.training)
@@ -104,25 +109,33 @@ class _Part(nn.Module):
         return self.model(keypoints)[..., self.joints, :]
 
 
+def parts(net: PoseAndTrajectory) -> tuple[nn.Module, nn.Module]:
+    """Two models for whole clips, one of the pose and one of the root, out of two networks or a shared one."""
+    pose = fold_batch_norm(net.pose)
+    if net.trajectory is None:
+        return _Part(pose, slice(None, net.joints)), _Part(pose, slice(net.joints, None))
+    return pose, fold_batch_norm(net.trajectory)
+
+
 def evaluate_networks(net: PoseAndTrajectory, clips: Sequence[Clip], method: Method) -> pd.DataFrame:
-    """:func:`phdlib.evaluation.evaluate_lifter` of the pose network, and where there is a trajectory: ``root``, its
-    mean distance from the true root in mm, and ``reprojection``, the mean distance of the projected prediction from the
+    """:func:`phdlib.evaluation.clip_errors` of the pose network, and where there is a trajectory: ``root``, its mean
+    distance from the true root in mm, and ``reprojection``, the mean distance of the projected prediction from the
     input keypoints in pixels."""
-    pose = _Part(net.pose, slice(None, net.joints)) if net.trajectory is None else net.pose
-    rows = evaluate_lifter(pose, clips)
-    if not method.back_projection or method.trajectory == "none":
-        return rows
-    path = net.trajectory or _Part(net.pose, slice(net.joints, None))
+    pose, path = parts(net)
     device = next(net.parameters()).device
-    roots, pixels = [], []
+    rows = []
     for clip in clips:
-        keypoints = clip.screen_keypoints().to(device)
-        intrinsics = clip.camera.screen_intrinsics.to(device)
-        root = predict(path, keypoints, clip.skeleton)
+        predicted = predict_clip(pose, clip)
+        rows.append(clip_errors(predicted, clip))
+        if not method.back_projection or method.trajectory == "none":
+            continue
+        keypoints = clip.screen_keypoints()
+        root = predict(path, keypoints.to(device), clip.skeleton).cpu()
         if method.trajectory == "depth":
-            root = root_from_depth(root[..., 2:], keypoints[:, :1], intrinsics)
-        screen = back_project(predict(pose, keypoints, clip.skeleton), root, intrinsics)
-        seen = denormalize_screen(screen.cpu(), clip.camera.width, clip.camera.height)
-        roots.append(1000 * mpjpe(root.cpu(), clip.trajectory[:, None]).mean().item())
-        pixels.append((seen - clip.keypoints2d).norm(dim=-1).mean().item())
-    return rows.assign(root=roots, reprojection=pixels)
+            root = root_from_depth(root[..., 2:], keypoints[:, :1], clip.camera.screen_intrinsics)
+        pixels = back_project(predicted, root, clip.camera.intrinsics) - clip.keypoints2d
+        rows[-1] |= {
+            "root": 1000 * (root[:, 0] - clip.trajectory).norm(dim=-1).mean().item(),
+            "reprojection": pixels.norm(dim=-1).mean().item(),
+        }
+    return pd.DataFrame(rows)

@@ -71,33 +71,33 @@ def place_roots(predicted: Tensor, batch: Batch, method: Method, receptive_field
     return root_from_depth(predicted[..., 2:], root, batch.intrinsics[:, None])
 
 
-def loss(
-    net: PoseAndTrajectory, halves: Half, draws: torch.Generator | None, method: Method, skeleton: Skeleton, field: int
-) -> Tensor:
-    """The sum of VP3D Figure 3: pose and trajectory loss on the labelled half, back-projection and bone lengths on the
-    other. The paper gives no weights; here all are 1."""
+def loss_terms(
+    net: PoseAndTrajectory, halves: Half, draws: torch.Generator | None, method: Method, skeleton: Skeleton
+) -> dict[str, Tensor]:
+    """The losses of VP3D Figure 3 by name: pose and trajectory loss on the labelled half, back-projection and bone
+    lengths on the other. The paper gives them no weights: their sum is what is trained."""
     labelled, unlabelled = halves
     if unlabelled is None:
         poses, roots = net(labelled.keypoints, draws)
     else:  # one pass for both, so that batch norm sees one distribution
         poses, roots = net(torch.cat((labelled.keypoints, unlabelled.keypoints)), draws)
-    n = len(labelled.keypoints)
+    n, field = len(labelled.keypoints), net.receptive_field()
 
-    total = mpjpe_loss(poses[:n], labelled.joints)
+    terms = {"pose": mpjpe_loss(poses[:n], labelled.joints)}
     if method.trajectory != "none":
-        places = place_roots(roots[:n], labelled, method, field)
         error = trajectory_loss if method.inverse_depth_weight else mpjpe_loss
-        total = total + error(places, labelled.trajectory)
+        terms["trajectory"] = error(place_roots(roots[:n], labelled, method, field), labelled.trajectory)
 
     if unlabelled is not None:
+        places = place_roots(roots[n:], unlabelled, method, field)
         intrinsics = unlabelled.intrinsics[:, None]
         if not method.distortion:
             intrinsics = torch.cat((intrinsics[..., :4], torch.zeros_like(intrinsics[..., 4:])), dim=-1)
-        places = place_roots(roots[n:], unlabelled, method, field)
-        total = total + reprojection_loss(poses[n:], places, unlabelled.answered_keypoints(field), intrinsics)
+        seen = unlabelled.answered_keypoints(field)
+        terms["back-projection"] = reprojection_loss(poses[n:], places, seen, intrinsics)
         if method.bone_length:
-            total = total + bone_length_loss(poses[n:], labelled.joints, skeleton)
-    return total
+            terms["bone length"] = bone_length_loss(poses[n:], labelled.joints, skeleton)
+    return terms
 
 
 def train_semi_supervised(
@@ -124,6 +124,6 @@ def train_semi_supervised(
         return zip(known, plain, strict=False)
 
     def of_batch(module: nn.Module, halves: Half, draws: torch.Generator) -> Tensor:
-        return loss(module, halves, draws, method, labelled.skeleton, net.receptive_field())
+        return sum(loss_terms(module, halves, draws, method, labelled.skeleton).values())
 
     return train(net, batches, of_batch, recipe, seed=seed, fabric=fabric, **kwargs)

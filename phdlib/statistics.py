@@ -23,14 +23,18 @@ def bootstrap(
     statistic: Callable[..., float],
     rng: np.random.Generator,
     draws: int = 2000,
+    paired: bool = False,
 ) -> Effect:
     """``statistic`` of the models' averages (means of per-action means), with its bootstrap interval.
 
     ``models`` holds, for each model, one table of :func:`phdlib.evaluation.evaluate_lifter` per seed, all over the same
     clips; ``statistic`` takes one average per model. Each draw takes seeds anew for each model, and takes anew within
     each action, the same ones for all models; all cameras and stretches of a take stay together. An action of one take
-    contributes no spread of its own: the interval says nothing about other takes of it.
+    contributes no spread of its own: the interval says nothing about other takes of it. ``paired``: the n-th tables of
+    all models belong together (the same labelled subset, say), and are drawn together.
     """
+    if paired and len({len(tables) for tables in models}) > 1:
+        raise ValueError(f"bootstrap: pairs need as many tables per model, found {[len(t) for t in models]}")
     first = models[0][0]
     weights = first["frames"].to_numpy() - (metric == "mpjve")  # T frames have T - 1 velocities
     takes, actions = first["take"].str.split("@").str[0], first["action"]
@@ -52,9 +56,12 @@ def bootstrap(
         ]  # fmt: skip
 
     every = [np.arange(len(tables)) for tables in models], [np.arange(len(c)) for c in counts]
-    drawn = [
-        statistic(*averages([rng.choice(s, len(s)) for s in every[0]], [rng.choice(p, len(p)) for p in every[1]]))
-        for _ in range(draws)
-    ]
+
+    def seeds() -> list[np.ndarray]:
+        if paired:
+            return [rng.choice(every[0][0], len(every[0][0]))] * len(models)
+        return [rng.choice(s, len(s)) for s in every[0]]
+
+    drawn = [statistic(*averages(seeds(), [rng.choice(p, len(p)) for p in every[1]])) for _ in range(draws)]
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Effect(float(statistic(*averages(*every))), float(low), float(high))

@@ -1,4 +1,4 @@
-"""Claims judged: a statement of the paper, a threshold of ours, the effect measured with its interval, and a verdict."""
+"""Claims judged: the paper's statement, a threshold of ours, the effect measured with its interval, and a verdict."""
 
 from __future__ import annotations
 

@@ -126,6 +126,20 @@ def test_bootstrap_finds_a_difference_and_knows_when_there_is_none() -> None:
     assert none.low < 0 < none.high
 
 
+def test_paired_draws_cancel_what_they_share() -> None:
+    rng = np.random.default_rng(0)
+    shifts = (0, 8, -8)
+    worse, better = [[table(mean + shift, 1, rng) for shift in shifts] for mean in (52, 50)]
+
+    def gain(**kwargs: bool) -> Effect:
+        return bootstrap([worse, better], "mpjpe", lambda a, b: a - b, np.random.default_rng(0), draws=300, **kwargs)
+
+    apart, together = gain(), gain(paired=True)
+    assert apart.value == together.value and apart.low < 0 < together.low
+    with pytest.raises(ValueError, match=r"as many tables per model, found \[3, 2\]"):
+        bootstrap([worse, better[:2]], "mpjpe", lambda a, b: a - b, rng, paired=True)
+
+
 def test_bootstrap_interval_is_that_of_the_takes() -> None:
     """Against the textbook: one action, equal takes, one seed; the mean's spread is std / sqrt(n)."""
     values = np.random.default_rng(1).normal(50, 5, 60)
