@@ -114,7 +114,7 @@ def for_clips(model: TemporalModel | Seq2Seq) -> nn.Module:
     return model.in_pieces() if isinstance(model, Seq2Seq) else fold_batch_norm(model)
 
 
-@lru_cache(maxsize=6)
+@lru_cache(maxsize=2)  # a training and a test part; several levels of keypoints would fill the memory
 def load_clips(data: str, keypoints: str, part: str, role: str = "human36m") -> tuple[Clip, ...]:
     """Clips of a data source's role, kept in memory."""
     data_key(data)

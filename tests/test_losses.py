@@ -1,7 +1,9 @@
 """Losses: closed forms, gradients, and what they refuse."""
 
+import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize
 
 from phdlib import losses
 
@@ -59,3 +61,45 @@ def test_a_weight_per_frame_is_wanted(batch):
     pred, gt = batch
     with pytest.raises(ValueError, match=r"\(4, 1\), found \(4,\)"):
         losses.weighted_mpjpe_loss(pred, gt, torch.ones(4))
+
+
+def constant_optimum(targets: torch.Tensor, loss) -> np.ndarray:
+    """The one point that, as prediction for every target (N, 1, 3), has the smallest loss."""
+
+    def value(point: np.ndarray) -> tuple[float, np.ndarray]:
+        pred = torch.tensor(point, requires_grad=True)
+        total = loss(pred.expand(len(targets), 1, 3), targets)
+        total.backward()
+        return total.item(), pred.grad.numpy()
+
+    return minimize(value, targets.mean((0, 1)).numpy(), jac=True, tol=1e-14).x
+
+
+def weighted_geometric_median(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weiszfeld's iteration: the point whose weighted distances to all the others add up to the least."""
+    x = points.mean(0)
+    for _ in range(20_000):
+        pull = weights / np.linalg.norm(points - x, axis=1)
+        x = (pull[:, None] * points).sum(0) / pull.sum()
+    return x
+
+
+def test_the_best_constant_under_equation_1_is_the_weighted_geometric_median():
+    targets = torch.tensor([[0.0, 0, 4], [1.5, 0.2, 5], [-0.8, 0.4, 6.5], [0.6, -0.9, 9]], dtype=torch.float64)[:, None]
+    points = targets[:, 0].numpy()
+    best = constant_optimum(targets, losses.trajectory_loss)
+    assert best == pytest.approx(weighted_geometric_median(points, 1 / points[:, 2]), abs=1e-5)
+    plain = constant_optimum(targets, losses.mpjpe_loss)
+    assert plain == pytest.approx(weighted_geometric_median(points, np.ones(4)), abs=1e-5)
+    assert best[2] < plain[2] - 0.1  # the near ones count for more
+
+
+def test_of_two_roots_in_one_direction_equation_1_wants_the_nearer():
+    """Plain MPJPE does not care where between them a prediction lies; a weight of 1 / depth does."""
+    gt = torch.tensor([[0.4, 0.0, 2.0], [0.8, 0.0, 4.0]], dtype=torch.float64)[:, None]
+    between = [(gt[:1] + a * (gt[1:] - gt[:1])).expand(2, 1, 3) for a in (0.0, 0.25, 0.5, 1.0)]
+    plain = torch.stack([losses.mpjpe_loss(pred, gt) for pred in between])
+    weighted = torch.stack([losses.trajectory_loss(pred, gt) for pred in between])
+    torch.testing.assert_close(plain, plain[:1].expand(4))
+    assert bool((weighted.diff() > 0).all())
+    torch.testing.assert_close(weighted[3], 2 * weighted[0])

@@ -3,8 +3,6 @@
 The bounds asserted here leave room for a busy machine; what was measured is what is printed.
 """
 
-import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,23 +10,14 @@ import torch
 from torch import Tensor
 
 from phdlib import metrics
+from phdlib.benchmarks import noise, training_speeds
 from phdlib.folding import fold_batch_norm
 from phdlib.lifting import StridedTemporalModel, TemporalModel
 from phdlib.losses import mpjpe_loss
+from phdlib.timing import best_seconds
 
 CPU = Path("/proc/cpuinfo")
 HAS_AMX = CPU.exists() and "amx_bf16" in CPU.read_text()
-
-
-def best_seconds(runs: Mapping[str, Callable[[], object]], rounds: int = 6) -> dict[str, float]:
-    """The shortest of several runs each, taken in turns, so that a busy moment hits all alike."""
-    best = dict.fromkeys(runs, float("inf"))
-    for _ in range(rounds):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            best[name] = min(best[name], time.perf_counter() - start)
-    return best
 
 
 def motion(clips: int, frames: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -111,6 +100,19 @@ def test_training_step():
         f"\ntraining step, 27 frames, 256 channels, 128 clips: {1000 * seconds['strided']:.1f} ms, {ratio:.1f} x faster"
     )
     assert ratio > 1.5
+
+
+@pytest.mark.parametrize(("widths", "batch"), [((3, 3, 3), 128), ((3, 3), 256)], ids=["27 frames", "9 frames"])
+def test_training_loop_beside_a_plain_one(widths, batch):
+    """The whole loop, from gathering a batch to the optimiser's step; the target is 1.3 x."""
+    torch.set_num_threads(1)
+    speed = training_speeds(noise(3, 500), widths, 256, batch)
+    fed, ready = (speed["ours"] / speed[name] for name in ("plain", "plain, batches ready"))
+    print(
+        f"\ntraining, {3 ** len(widths)} frames, 256 channels, batch {batch}, dropout 0.25: "
+        f"{speed['ours']:.0f} windows/s, {fed:.1f} x a plain loop, {ready:.1f} x one whose batches are ready"
+    )
+    assert fed > 1.2 and ready > 1.2
 
 
 def test_streaming_and_alignment():
