@@ -84,15 +84,7 @@ def group(
     frames = shown.frames[min(list(SUBSETS).index(labelled), 3)]
     if max(shown.frames) > sizes.most_frames and frames > 1:
         frames = max(3, frames * sizes.most_frames // max(shown.frames))
-    recipe = sizes.recipe
-    if longer:
-        steps = recipe.steps_per_epoch
-        update = (
-            {"steps_per_epoch": round(sizes.longer * steps)}
-            if steps
-            else {"epochs": round(recipe.epochs * sizes.longer)}
-        )
-        recipe = recipe.model_copy(update=update)
+    recipe = _longer(sizes.recipe, sizes.longer) if longer else sizes.recipe
     warmup = sizes.warmup[fraction < 1]
     return [
         SemiSupervisedExperiment(
@@ -143,6 +135,15 @@ def departures(profile: str) -> pd.DataFrame:
     }  # fmt: skip
     sizes = [(what, getattr(papers, field), getattr(ours, field)) for field, what in names.items()]
     return differences(profile, sizes, {"": (papers.recipe, ours.recipe)})
+
+
+def _longer(recipe: Recipe, times: float) -> Recipe:
+    """As many times the steps, with the same learning rate in the end."""
+    if recipe.steps_per_epoch:
+        return recipe.model_copy(update={"steps_per_epoch": round(times * recipe.steps_per_epoch)})
+    epochs = round(times * recipe.epochs)
+    decay = recipe.lr_decay ** ((recipe.epochs - 1) / (epochs - 1))
+    return recipe.model_copy(update={"epochs": epochs, "lr_decay": decay})
 
 
 def _widths(frames: int) -> tuple[int, ...]:

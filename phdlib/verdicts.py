@@ -46,4 +46,4 @@ class Verdicts:
         fields = ["statement", "published", "effect", "interval", "unit", "verdict"]
         shown = shown.reindex(columns=fields)
         shown["interval"] = [f"{i[0]:.2f} to {i[1]:.2f}" if isinstance(i, tuple) else "" for i in shown["interval"]]
-        return shown.round(2).fillna("")
+        return shown.round(2).astype(object).where(shown.notna(), "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -47,6 +48,21 @@ class Clip:
                 wanted = f"{self.skeleton.name} has {len(self.skeleton)}"
                 raise ValueError(f"clip {self.name}: {name} has {value.shape[1]} joints, {wanted}")
 
+        self._check_camera()
+
+    def _check_camera(self) -> None:
+        """A camera without nine finite intrinsics would fail far from here, or train on nonsense."""
+        if self.camera is None:
+            return
+        numbers = self.camera.intrinsics
+        if not isinstance(numbers, Tensor) or numbers.shape != (9,):
+            found = tuple(numbers.shape) if isinstance(numbers, Tensor) else numbers
+            raise ValueError(
+                f"clip {self.name}: camera intrinsics, expected 9 numbers f(2) c(2) k(3) p(2), found {found}"
+            )
+        if not bool(numbers.isfinite().all()):
+            raise ValueError(f"clip {self.name}: camera intrinsics are not finite: {numbers.tolist()}")
+
     @property
     def name(self) -> str:
         return f"{self.subject}/{self.action}/{self.take}" + (f"/{self.camera.name}" if self.camera else "")
@@ -58,6 +74,29 @@ class Clip:
         """Every n-th frame, at 1/n of the rate."""
         kept = {name: getattr(self, name)[::n] for name in TEMPORAL if getattr(self, name) is not None}
         return replace(self, fps=self.fps / n, **kept)
+
+    def without_gaps(self, longest: int) -> Clip:
+        """Keypoints that are not finite, as a detector leaves them in frames where it found nobody, put on a straight
+        line between the nearest frames of that joint that are; at the clip's ends, the nearest one is repeated.
+
+        ``ValueError`` names a joint and the frames of a gap of more than ``longest`` frames, which would be invention.
+        """
+        if self.keypoints2d is None:
+            raise ValueError(f"clip {self.name}: needs keypoints2d, found None")
+        filled, time = self.keypoints2d.clone(), np.arange(len(self))
+        for joint, name in enumerate(self.skeleton.joints):
+            known = torch.isfinite(filled[:, joint]).all(-1).numpy()
+            edges = np.flatnonzero(np.diff(np.concatenate(([True], known, [True]))))
+            gap = max(zip(edges[::2], edges[1::2], strict=True), key=lambda g: g[1] - g[0], default=(0, 0))
+            if gap[1] - gap[0] > longest or not known.any():
+                raise ValueError(
+                    f"clip {self.name}: {name} is missing from frame {gap[0]} to {gap[1] - 1}, expected gaps of at "
+                    f"most {longest} frames"
+                )
+            for axis in range(2):
+                values = filled[:, joint, axis].numpy()
+                values[~known] = np.interp(time[~known], time[known], values[known])
+        return replace(self, keypoints2d=filled)
 
     def screen_keypoints(self) -> Float[Tensor, "T J 2"]:
         """2D keypoints in screen units (see :func:`phdlib.camera.normalize_screen`).
