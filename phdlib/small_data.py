@@ -12,8 +12,6 @@ import pandas as pd
 from phdlib.data import embedded
 from phdlib.data.clip import Clip
 from phdlib.data.humaneva_role import CELLS, CORRUPT, is_corrupt
-from phdlib.evaluation import evaluate_lifter
-from phdlib.experiments import LiftingExperiment, LiftingResult, for_clips
 from phdlib.statistics import Effect
 
 CELL_NAMES = tuple(f"{action} {subject}" for action, cells in CELLS.items() for subject in cells)  # of the table's rows
@@ -24,11 +22,6 @@ def by_cell(rows: pd.DataFrame) -> pd.DataFrame:
     ``per_action`` and ``bootstrap`` take means of cells. Rows are sorted, so that models evaluated in parts line up."""
     cells = rows.assign(action=rows["action"] + " " + rows["subject"])
     return cells.sort_values(["action", "take", "camera"], ignore_index=True)
-
-
-def evaluate_again(experiment: LiftingExperiment, result: LiftingResult, clips: Sequence[Clip]) -> pd.DataFrame:
-    """Errors in mm, as in ``result.clips``, of a trained model on other clips. Not cached."""
-    return evaluate_lifter(for_clips(experiment.trained_model(result)), clips, flip=experiment.test_flip)
 
 
 def as_seen(clips: Sequence[Clip]) -> list[Clip]:

@@ -35,7 +35,9 @@ def bootstrap(
     """
     if paired and len({len(tables) for tables in models}) > 1:
         raise ValueError(f"bootstrap: pairs need as many tables per model, found {[len(t) for t in models]}")
-    first = models[0][0]
+    first, same = models[0][0], ["take", "action", "frames"]
+    if any(not table[same].equals(first[same]) for tables in models for table in tables):
+        raise ValueError("bootstrap: the tables are not of the same clips in the same order")
     weights = first["frames"].to_numpy() - (metric == "mpjve")  # T frames have T - 1 velocities
     takes, actions = first["take"].str.split("@").str[0], first["action"]
     groups = [

@@ -138,6 +138,8 @@ def test_paired_draws_cancel_what_they_share() -> None:
     assert apart.value == together.value and apart.low < 0 < together.low
     with pytest.raises(ValueError, match=r"as many tables per model, found \[3, 2\]"):
         bootstrap([worse, better[:2]], "mpjpe", lambda a, b: a - b, rng, paired=True)
+    with pytest.raises(ValueError, match="not of the same clips"):
+        bootstrap([worse, [rows.assign(take="x") for rows in better]], "mpjpe", lambda a, b: a - b, rng)
 
 
 def test_bootstrap_interval_is_that_of_the_takes() -> None:

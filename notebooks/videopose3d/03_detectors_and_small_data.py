@@ -29,12 +29,13 @@ import torch
 from IPython.display import Markdown, display
 
 from phdlib import ablations, figures_inputs, publish, published, settings
+from phdlib.comparisons import evaluate_again
 from phdlib.data import detector, humaneva_role
 from phdlib.data.split import load_split
 from phdlib.evaluation import average, per_action, predict_clip
 from phdlib.experiments import load_clips, run_all
 from phdlib.metrics import p_mpjpe
-from phdlib.small_data import CELL_NAMES, as_seen, by_cell, evaluate_again, over_seeds
+from phdlib.small_data import CELL_NAMES, as_seen, by_cell, over_seeds
 from phdlib.statistics import bootstrap
 from phdlib.verdicts import Verdicts
 from phdlib.yardsticks import one_pose_errors, pixel_error

@@ -1,0 +1,627 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # How large must it be? VideoPose3D's sizes and ablations
+#
+# VideoPose3D (Pavllo, Feichtenhofer, Grangier and Auli, CVPR 2019; "VP3D 6.1" is its section 6.1) has two numbers to
+# choose, how many frames it sees and how many channels it has, and one rival of the same kind: an LSTM that reads a
+# piece of video and then writes down its poses. This notebook trains them all, cut to what the profile allows, and asks
+#
+# * what the error of each model of **Table 5** is, beside its size and cost, and whether the LSTM drifts;
+# * how the error changes with channels and receptive field, **Figure 8**;
+# * what mirrored poses and dilated kernels are worth, the ablations of **A.4**.
+#
+# *Time:* about eight minutes for the trainings of the `standard` profile, two at a time on two cores; under a minute
+# once they are cached; about a minute with `smoke`. How parameters and operations are counted is told in
+# `01_temporal_model`, how models are trained and judged in `02_supervised`.
+
+# %% tags=["parameters"]
+profile = None  # smoke, standard or paper; None: $PHDLIB_PROFILE, or standard
+data = None  # None: $PHDLIB_DATA_SOURCE, or embedded
+
+# %%
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown, display
+
+from phdlib import (
+    ablations,
+    architecture,
+    comparisons,
+    drift,
+    figures_sweeps,
+    publish,
+    published,
+    settings,
+)
+from phdlib.evaluation import average
+from phdlib.experiments import for_clips, run_all
+from phdlib.statistics import Effect, bootstrap
+from phdlib.verdicts import Verdicts
+
+pd.set_option("display.max_colwidth", None)
+profile = settings.check_profile(profile or settings.current_profile())
+data = settings.check_data(data or settings.current_data())
+here = {
+    "paper": "videopose3d",
+    "notebook": "notebooks/videopose3d/04_size_and_ablations.ipynb",
+}
+
+# %% [markdown]
+# ## How they are trained
+#
+# These are all of the profile's differences from the paper in these experiments. Every model gets the same number of
+# steps, so a longer or wider one gets more seconds, but no more gradients. Where steps are few, that is a handicap for
+# the large ones; the training errors below show how much of one.
+
+# %%
+cuts = ablations.departures(profile)
+cuts[~cuts["what"].str.contains("Figure 9|HumanEva")]  # those are other notebooks'
+
+# %%
+fields = ablations.receptive_fields(profile, data)
+plan = {
+    "Table 5": ablations.complexity(profile, data),
+    "Figure 8a": ablations.channel_sizes(profile, data),
+    "Figure 8b": fields,
+    "A.4": {
+        "base": ablations.detectors(profile, data)["fine_tuned"],
+        "base, never mirrored": ablations.without_augmentation(profile, data),
+        "27 frames, dilated": fields[27],
+        "27 frames, dense": ablations.without_dilation(profile, data),
+    },
+}
+trained = iter(
+    run_all([e for part in plan.values() for group in part.values() for e in group])
+)
+results = {
+    part: {name: [next(trained) for _ in group] for name, group in groups.items()}
+    for part, groups in plan.items()
+}
+seeds = tuple(experiment.seed for experiment in fields[27])
+tables = {
+    part: {name: [result.clips for result in group] for name, group in groups.items()}
+    for part, groups in results.items()
+}
+
+
+def provenance(*parts: str) -> publish.Provenance:
+    """Of some parts; a model that stands in two places was trained once."""
+    groups = [group for part in parts for group in results[part].values()]
+    seconds = sum({result.seconds for group in groups for result in group})
+    return publish.Provenance(
+        profile=profile, data=data, seeds=seeds, seconds=round(seconds, 1)
+    )
+
+
+def test_errors(part: str) -> dict:
+    """MPJPE in mm of each model's seeds."""
+    return {name: [average(t, "mpjpe") for t in of] for name, of in tables[part].items()}
+
+
+def training_errors(part: str) -> dict:
+    """The same in the last epoch of training: while the weights move, with dropout, without mirror averaging."""
+    return {
+        name: [1000 * result.losses[-1] for result in of]
+        for name, of in results[part].items()
+    }
+
+
+def over_seeds(values: dict, statistic=np.mean) -> pd.Series:
+    return pd.Series({name: statistic(of_seeds) for name, of_seeds in values.items()})
+
+
+verdicts = Verdicts()
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def exceeds(worse: list[pd.DataFrame], better: list[pd.DataFrame]) -> Effect:
+    """By how many mm of MPJPE, with the interval over seeds and takes."""
+    return bootstrap([worse, better], "mpjpe", lambda a, b: a - b, rng())
+
+
+def same_training(worse: list[pd.DataFrame], better: list[pd.DataFrame]) -> Effect:
+    """The same where the two tables of a seed come from one trained model."""
+    return bootstrap([worse, better], "mpjpe", lambda a, b: a - b, rng(), paired=True)
+
+
+# %% [markdown]
+# The *thresholds* were set before any result of `standard` was seen. Where the paper prints an effect, it is reproduced
+# if the whole 95 % interval, over seeds and takes, is beyond a third of the printed one: other data and smaller models
+# are no reason to expect the same millimetres, but an effect should not shrink to nothing. Where it prints none, the
+# threshold is named in the text.
+#
+# ## Table 5: size, cost and error
+#
+# **The claims** (VP3D 6.1): with half the computations of Hossain and Little's LSTM the convolutional model errs less
+# (40.6 against 41.6 mm), and at the same cost, with 243 frames, by 3.8 mm less. Dense kernels, a weight for every
+# frame, cost 3.5 times as much and gain nothing: 41.1 mm. True 2D keypoints, no mirroring at test time.
+#
+# **Expect** the counts to agree to the digit, apart from the LSTM's: the paper gives its size but not its parts. Ours,
+# `phdlib.seq2seq`, is built from descriptions and lands within 0.2 %. Its *error* is another matter. Theirs is that
+# paper's published result; ours is trained here, with the same recipe as the convolutional models, which was chosen for
+# these. A difference says what this recipe makes of the two, not what an LSTM could do at its best.
+
+# %%
+print_5 = published.table("videopose3d-table-5")
+print_5.index = print_5.index.str.removesuffix(" [16]")
+at_papers_size = {
+    name: group[0].model() for name, group in ablations.complexity("paper", data).items()
+}
+as_trained = {name: group[0].model() for name, group in plan["Table 5"].items()}
+errors_5 = test_errors("Table 5")
+table_5 = pd.DataFrame(
+    {
+        "parameters, M": {
+            n: architecture.parameters(m) / 1e6 for n, m in at_papers_size.items()
+        },
+        "published parameters, M": print_5["params_M"],
+        "FLOPs, M": {
+            n: architecture.flops_per_frame(m) / 1e6 for n, m in at_papers_size.items()
+        },
+        "published FLOPs, M": print_5["flops_M"],
+        "as trained here: parameters, M": {
+            n: architecture.parameters(m) / 1e6 for n, m in as_trained.items()
+        },
+        "as trained here: FLOPs, M": {
+            n: architecture.flops_per_frame(m) / 1e6 for n, m in as_trained.items()
+        },
+        "MPJPE, mm": over_seeds(errors_5),
+        "± seeds": over_seeds(errors_5, np.std),
+        "published MPJPE, mm (Human3.6M)": print_5["mpjpe"],
+        "training MPJPE, mm": over_seeds(training_errors("Table 5")),
+        "training seconds": {
+            n: np.mean([result.seconds for result in of])
+            for n, of in results["Table 5"].items()
+        },
+    }
+).reindex(print_5.index)
+table_5 = table_5.rename_axis("model")
+title = "Size and cost per frame at the paper's size; error of models trained at this profile's, on true 2D keypoints"
+places = {c: 3 if "as trained" in c else 2 for c in table_5 if c.endswith(", M")}
+saved = publish.save_table(
+    "videopose3d-table-5",
+    table_5,
+    title=title,
+    provenance=provenance("Table 5", "A.4"),
+    digits=places | {"± seeds": 2, "training seconds": 0},
+    **here,
+)
+table_5.T.map("{:.2f}".format)
+
+# %%
+lstm, half, equal = (
+    tables["Table 5"][n] for n in ("Hossain & Little", "Ours 27f", "Ours 243f")
+)
+flops = table_5["FLOPs, M"] / table_5.loc["Hossain & Little", "FLOPs, M"]
+printed = print_5["mpjpe"]
+
+least = (printed["Hossain & Little"] - printed["Ours 27f"]) / 3
+cheaper = exceeds(lstm, half)
+verdicts.judge(
+    "VP3D-C20",
+    f"With at most 0.55 of the LSTM's computations, the 27-frame model's MPJPE is smaller by more than {least:.2f} mm.",
+    cheaper,
+    f"mm, at {flops['Ours 27f']:.2f} of the computations",
+    "1.0 (41.6 - 40.6), at 0.50",
+    cheaper.low > least and flops["Ours 27f"] <= 0.55,
+)
+
+least = published.in_text("VP3D-X39")["values"]["mm"] / 3
+same_cost = exceeds(lstm, equal)
+verdicts.judge(
+    "VP3D-C21",
+    f"At 0.95 to 1.05 of the LSTM's computations, the 243-frame model's MPJPE is smaller by more than {least:.2f} mm.",
+    same_cost,
+    f"mm, at {flops['Ours 243f']:.2f} of the computations",
+    "3.8 (41.6 - 37.8), at 1.00",
+    same_cost.low > least and 0.95 <= flops["Ours 243f"] <= 1.05,
+)
+
+
+def in_words(effect: Effect, what: str) -> str:
+    """``what`` errs less or more than something else by an effect whose positive sign means less."""
+    if effect.low > 0 or effect.high < 0:
+        sure = "less" if effect.low > 0 else "more"
+        verb = f"errs **{sure}**, by {abs(effect.value):.2f} mm"
+    else:
+        verb = f"errs neither less nor more for sure ({effect.value:+.2f} mm)"
+    return f"{what} {verb} ({effect.low:+.2f} to {effect.high:+.2f})"
+
+
+jitter = {
+    name: np.mean([average(t, "mpjve") for t in tables["Table 5"][name]])
+    for name in ("Hossain & Little", "Ours 27f")
+}
+display(
+    Markdown(
+        f"On {data} data at `{profile}`, {len(seeds)} seed{'s' * (len(seeds) > 1)}, against the LSTM:\n\n"
+        f"* {in_words(cheaper, 'the 27-frame model')};\n* {in_words(same_cost, 'the 243-frame model')}.\n\n"
+        "The paper adds that starting anew every five frames costs the LSTM *temporal consistency*. Velocity error: "
+        f"{jitter['Hossain & Little']:.2f} mm per frame, against {jitter['Ours 27f']:.2f} for the 27-frame model."
+    )
+)
+
+# %% [markdown]
+# ## Does an LSTM drift?
+#
+# **The claim** (VP3D 2, without numbers): the outputs of sequence-to-sequence models drift over lengthy sequences;
+# that is why Hossain and Little start anew every five frames. **Expect** an error that grows along a piece. The same
+# trained LSTMs run over the test clips in pieces of 5 and of 50 frames; the error is plotted against the place within
+# the longer piece. The convolutional model, at the same moments, is the control: it knows of no pieces, so its curve
+# should be flat. *Threshold*: in pieces of 50, the last ten frames are worse than the first ten by more than 2 mm.
+#
+# **Mind** what this can show: a network trained on pieces of 5 has never seen a sixth frame. That it errs on 50 may be
+# drift, or only the shock of the unknown. The left end of its curve tells them apart a little: drift begins where the
+# short pieces begin, while a summary of fifty frames that the decoder cannot read is bad from the first frame on. If
+# the first frame's error is more than half as large again as with pieces of 5, the claim is not testable here.
+
+# %%
+clips = plan["Table 5"]["Hossain & Little"][0].clips("test")
+models = {
+    name: [
+        experiment.trained_model(result)
+        for experiment, result in zip(
+            plan["Table 5"][name], results["Table 5"][name], strict=True
+        )
+    ]
+    for name in ("Hossain & Little", "Ours 27f")
+}
+recurrent = models["Hossain & Little"]
+pieces = {
+    "LSTM, pieces of 50 frames": [m.in_pieces(50) for m in recurrent],
+    "LSTM, pieces of 5 frames": [m.in_pieces(5) for m in recurrent],
+    "Ours 27f, whole clips": [for_clips(m) for m in models["Ours 27f"]],
+}
+rows = {
+    name: [drift.error_by_position(m, clips, 50) for m in of] for name, of in pieces.items()
+}
+fig = figures_sweeps.by_position(
+    {name: [drift.curve(r) for r in of] for name, of in rows.items()}
+)
+
+# %%
+early, late = slice(None, 10), slice(-10, None)
+effects = {
+    f"{name}: last ten of 50 frames less first ten": same_training(
+        [drift.over(r, late) for r in of], [drift.over(r, early) for r in of]
+    )
+    for name, of in rows.items()
+}
+drifts = next(iter(effects.values()))
+short = [drift.error_by_position(m, clips, 5) for m in pieces["LSTM, pieces of 5 frames"]]
+effects["LSTM, pieces of 5 frames: last frame less first"] = same_training(
+    [drift.over(r, slice(-1, None)) for r in short],
+    [drift.over(r, slice(None, 1)) for r in short],
+)
+first_frame = [np.mean([drift.curve(r)[0] for r in of]) for of in list(rows.values())[:2]]
+if first_frame[0] > 1.5 * first_frame[1]:
+    verdicts.not_testable(
+        "VP3D-C53",
+        "Trained on pieces of 5 frames, the LSTM cannot read pieces of 50: it is wrong from the first frame on.",
+        "asserted, no number",
+    )
+else:
+    verdicts.judge(
+        "VP3D-C53",
+        "In pieces of 50 frames, ten times its training length, the LSTM errs by over 2 mm more at the end than at the "
+        "start.",
+        drifts,
+        "mm, last ten frames less first ten",
+        "asserted, no number",
+        drifts.low > 2,
+    )
+
+
+def listed(effects: dict[str, Effect]) -> pd.DataFrame:
+    """Effects with their intervals, as a reader wants them."""
+    rows = {
+        what: (f"{e.value:+.2f}", f"{e.low:+.2f} to {e.high:+.2f}")
+        for what, e in effects.items()
+    }
+    return pd.DataFrame(rows, index=["mm", "95 % interval"]).T
+
+
+display(
+    Markdown(
+        f"In the first frame of a piece the LSTM errs by {first_frame[0]:.1f} mm where the piece has 50 frames and by "
+        f"{first_frame[1]:.1f} mm where it has 5."
+    )
+)
+listed(effects)
+
+# %% [markdown]
+# ## Figure 8: channels and receptive field
+#
+# **The claims** (VP3D A.3): the error falls as channels are added (8a) and as more frames are seen (8b), and soon
+# levels off; the model does not overfit as it grows. The paper gives the values in a drawing only. What it prints
+# elsewhere, 48.8 mm at 27 frames and 46.8 at 243 (A.4), is set beside ours below.
+#
+# **Expect** 8a to fall without levelling off where the profile's largest network is still a small one. **Expect** less
+# of 8b: a network of 243 frames has 2.8 times the weights of one of 9, and gets the same number of steps. The dashed
+# line tells two failures apart. Where the test error rises with size and the *training* error rises too, the model has
+# not learnt enough yet. Where the test error rises and the training error falls, it overfits. (The level of the dashed
+# line means little: it is the loss of the last epoch, while the weights still move, with dropout if there is any and
+# without mirror averaging. Its direction is what counts.)
+#
+# *Thresholds*, the same for both claims: from the smallest to the largest the error falls by more than 1 mm; no step
+# raises it by 0.5 mm; and the last step brings less than a quarter of the whole gain.
+
+# %%
+sweeps = {
+    part: (test_errors(part), training_errors(part)) for part in ("Figure 8a", "Figure 8b")
+}
+fig = figures_sweeps.figure_8(sweeps["Figure 8a"], sweeps["Figure 8b"])
+title = f"Error against channels and receptive field (at {fields[27][0].channels} channels), fine_tuned keypoints"
+saved = publish.save_figure(
+    "videopose3d-figure-8",
+    fig,
+    title=title,
+    provenance=provenance("Figure 8a", "Figure 8b"),
+    **here,
+)
+
+# %%
+printed = {  # VP3D A.4
+    (27, "Figure 8b"): published.in_text("VP3D-X74")["values"]["dilated"],
+    (243, "Figure 8b"): published.in_text("VP3D-X72")["values"]["with"],
+}
+table_8 = pd.concat(
+    pd.DataFrame(
+        {
+            "figure": part.removeprefix("Figure "),
+            "channels": [plan[part][size][0].channels for size in test],
+            "frames": [plan[part][size][0].model().receptive_field() for size in test],
+            "MPJPE, mm": over_seeds(test),
+            "± seeds": over_seeds(test, np.std),
+            "training MPJPE, mm": over_seeds(training),
+            "training seconds": [
+                np.mean([r.seconds for r in results[part][size]]) for size in test
+            ],
+            "published MPJPE, mm (Human3.6M, A.4)": [
+                printed.get((s, part), np.nan) for s in test
+            ],
+        }
+    )
+    for part, (test, training) in sweeps.items()
+).reset_index(drop=True)
+saved = publish.save_table(
+    "videopose3d-figure-8",
+    table_8,
+    part="values",
+    title=title,
+    provenance=provenance("Figure 8a", "Figure 8b"),
+    digits={"± seeds": 2, "training seconds": 0},
+    **here,
+)
+table_8.round(2).astype(object).fillna("–")
+
+# %%
+trends = {
+    part: comparisons.trend(list(tables[part].values()), "mpjpe", rng()) for part in sweeps
+}
+claims_8 = {
+    "Figure 8a": ("VP3D-C41", "channels"),
+    "Figure 8b": ("VP3D-C40", "the receptive field"),
+}
+for part, (id, what) in claims_8.items():
+    smallest, *_, largest = sweeps[part][0]
+    gain, rise, levelling = trends[part]
+    verdicts.judge(
+        id,
+        f"The error falls with {what}, by more than 1 mm from {smallest} to {largest}; no step raises it by 0.5 mm; "
+        "the last step brings less than a quarter of the gain.",
+        gain,
+        f"mm (largest rise {rise.value:+.2f}, up to {rise.high:+.2f})",
+        "falls, saturates (drawn only)",
+        gain.low > 1 and rise.high < 0.5 and levelling.low > 0,
+    )
+
+
+def reading(part: str) -> str:
+    """What the means say, from the size with the smallest test error on."""
+    test, training = (over_seeds(errors) for errors in sweeps[part])
+    best, largest = test.idxmin(), test.index[-1]
+    if best == largest:
+        return f"the largest is the best ({test[largest]:.1f} mm): no sign of overfitting."
+    above, beside = (errors[largest] - errors[best] for errors in (test, training))
+    why = "not trained enough" if beside > 0 else "overfitting"
+    if above < 0.5:
+        why = "level, within 0.5 mm"
+    return (
+        f"{best} is the best ({test[best]:.1f} mm); from there to {largest} the test error changes by {above:+.1f} mm "
+        f"and the training error by {beside:+.1f} mm: **{why}**."
+    )
+
+
+display(
+    Markdown(
+        f"* 8a, channels: {reading('Figure 8a')}\n* 8b, frames: {reading('Figure 8b')}"
+    )
+)
+listed(
+    {
+        f"{part.removeprefix('Figure ')}: {what}": effect
+        for part, trend in trends.items()
+        for what, effect in zip(
+            (
+                "gain from the smallest to the largest (threshold: above 1)",
+                "largest rise in a step (below 0.5)",
+                "a quarter of the gain, less the last step's (above 0)",
+            ),
+            trend,
+            strict=True,
+        )
+    }
+)
+
+# %% [markdown]
+# ## A.4: mirrored poses, and holes in the kernels
+#
+# **The claims** (VP3D A.4): averaging the answers for a clip and its mirror image is worth 0.9 mm, and training on
+# mirrored poses another 1.5 mm. Dilated kernels do not only save: dense ones of the same reach, with 3.5 times the
+# weights, are *worse* by 1.6 mm on detected keypoints (0.5 mm on true ones, Table 5).
+#
+# **Expect** less from mirroring where a model is small or trained briefly, and so is nowhere near remembering its
+# training poses. Test-time averaging should help all the same: two answers with different mistakes are averaged. The
+# "base" model is the profile's counterpart of the paper's best one; where it sees 27 frames, it is also the dilated
+# model of the comparison with dense kernels, and both rows show the same trainings.
+
+# %%
+plain = [
+    comparisons.evaluate_again(experiment, result, flip=False)
+    for experiment, result in zip(plan["A.4"]["base"], results["A.4"]["base"], strict=True)
+]
+ablated = {  # name: (errors per clip, published MPJPE, trainings)
+    "base": (tables["A.4"]["base"], ("VP3D-X72", "with"), "base"),
+    "base, not mirrored at test time": (plain, ("VP3D-X72", "without"), "base"),
+    "base, mirrored neither at test time nor in training": (
+        tables["A.4"]["base, never mirrored"],
+        ("VP3D-X73", "without_both"),
+        "base, never mirrored",
+    ),
+    "27 frames, dilated": (
+        tables["A.4"]["27 frames, dilated"],
+        ("VP3D-X74", "dilated"),
+        "27 frames, dilated",
+    ),
+    "27 frames, dense": (
+        tables["A.4"]["27 frames, dense"],
+        ("VP3D-X74", "dense"),
+        "27 frames, dense",
+    ),
+}
+errors = {name: [average(t, "mpjpe") for t in of] for name, (of, _, _) in ablated.items()}
+training = over_seeds(training_errors("A.4"))
+table_a4 = pd.DataFrame(
+    {
+        "frames": {
+            name: plan["A.4"][source][0].model().receptive_field()
+            for name, (_, _, source) in ablated.items()
+        },
+        "MPJPE, mm": over_seeds(errors),
+        "± seeds": over_seeds(errors, np.std),
+        "published MPJPE, mm (Human3.6M)": {
+            name: published.in_text(id)["values"][key]
+            for name, (_, (id, key), _) in ablated.items()
+        },
+        "training MPJPE, mm": {
+            name: training[source] for name, (_, _, source) in ablated.items()
+        },
+    }
+).rename_axis("A.4: fine_tuned keypoints")
+saved = publish.save_table(
+    "videopose3d-table-5",
+    table_a4,
+    part="a4",
+    provenance=provenance("Table 5", "A.4"),
+    digits={"± seeds": 2},
+    **here,
+)
+table_a4.round(2)
+
+# %%
+flipped = published.in_text("VP3D-X72")["values"]
+least = (flipped["without"] - flipped["with"]) / 3
+at_test = same_training(plain, tables["A.4"]["base"])
+verdicts.judge(
+    "VP3D-C43",
+    f"Averaging with the mirrored clip's answer lowers the MPJPE by more than {least:.2f} mm.",
+    at_test,
+    "mm",
+    "0.9 (47.7 - 46.8)",
+    at_test.low > least,
+)
+
+least = published.in_text("VP3D-X73")["values"]["increase"] / 3
+in_training = exceeds(tables["A.4"]["base, never mirrored"], plain)
+verdicts.judge(
+    "VP3D-C44",
+    f"Training on mirrored poses, too, lowers the MPJPE by more than {least:.2f} mm (both without mirroring at test time).",
+    in_training,
+    "mm",
+    "1.5 (49.2 - 47.7)",
+    in_training.low > least,
+)
+
+on_detected = exceeds(
+    tables["A.4"]["27 frames, dense"], tables["A.4"]["27 frames, dilated"]
+)
+dense, dilated = "Ours 27f w/o dilation", "Ours 27f"
+on_true = exceeds(tables["Table 5"][dense], tables["Table 5"][dilated])
+factors = table_5.loc[dense, ["parameters, M", "FLOPs, M"]] / table_5.loc[dilated]
+factors = factors.dropna().astype(float)
+least = published.in_text("VP3D-X74")["values"]["increase"] / 3
+least_true = (print_5.loc[dense, "mpjpe"] - print_5.loc[dilated, "mpjpe"]) / 3
+verdicts.judge(
+    "VP3D-C25",
+    f"Dense kernels raise the MPJPE by more than {least:.2f} mm on detected keypoints and {least_true:.2f} mm on true "
+    "ones, at 3.3 to 3.7 times the parameters and FLOPs.",
+    on_detected,
+    f"mm, detected (true: {on_true.value:+.2f}, {on_true.low:+.2f} to {on_true.high:+.2f}); {factors.iloc[0]:.2f} times the size",
+    "1.6 (50.4 - 48.8), true 0.5; about 3.5 times",
+    on_detected.low > least
+    and on_true.low > least_true
+    and factors.between(3.3, 3.7).all(),
+)
+listed(
+    {
+        "not mirroring at test time": at_test,
+        "not mirroring in training either": in_training,
+        "dense kernels, detected keypoints": on_detected,
+        "dense kernels, true keypoints": on_true,
+    }
+)
+
+# %% [markdown]
+# The paper reads its dense kernels' higher error as *overfitting*, which dilation counteracts. The training errors say
+# whether it can be that here: a model that overfits is better in training and worse at the test.
+
+# %%
+rise = {
+    what: (over_seeds(of)[worse] - over_seeds(of)[better])
+    for what, of in (("test", errors), ("training", training_errors("A.4")))
+    for worse, better in [("27 frames, dense", "27 frames, dilated")]
+}
+if rise["test"] > 0 and rise["training"] < 0:
+    so = "better in training and worse at the test, as a model that overfits"
+elif rise["test"] > 0:
+    so = "the dense model is behind in training already, so this is not overfitting"
+else:
+    so = "the dense model is no worse at the test, so there is nothing to explain"
+display(
+    Markdown(
+        f"Dense against dilated, on detected keypoints: {rise['training']:+.2f} mm in the last epoch of training and "
+        f"{rise['test']:+.2f} mm at the test: {so}."
+    )
+)
+
+# %% [markdown]
+# ## Verdicts
+#
+# Each statement with its threshold, the effect measured here and its 95 % interval. A statement of several parts counts
+# as reproduced where all hold; the effect shown is that of its first part. The verdicts are about this profile; the
+# paper's own sizes are the `paper` profile's.
+
+# %%
+verdicts.save(notebook=here["notebook"], provenance=provenance(*plan))
+verdicts.table().sort_index()
+
+# %% [markdown]
+# ## What to try next
+#
+# * Is it drift, or the shock of fifty frames? Train an LSTM on pieces of 50:
+#   `plan["Table 5"]["Hossain & Little"][0].model_copy(update={"chunk": 50})`, and `run_all([...])`. It has ten times the
+#   frames per step; lower `batch_size` in its `recipe` to pay for that.
+# * Give the longest model of Figure 8b three times the steps (`steps_per_epoch` in its `recipe`). How much of its place
+#   in the figure was training?
+# * `profile = "paper"` on a GPU, for the paper's own sizes and recipe.
