@@ -21,9 +21,9 @@ class Subset(NamedTuple):
 def subset(clips: Sequence[Clip], subjects: Sequence[str], fraction: float, generator: torch.Generator) -> Subset:
     """Label all clips of ``subjects``; or, with ``fraction`` < 1, that share of the frames of the one subject named.
 
-    A share is one stretch of frames of every take, from a random place and the same in all cameras; where the share of
-    a take is less than a frame, random takes give one frame each until the whole share is reached. A stretch is a clip
-    of its own, padded as any other. Everybody else is unlabelled, and so are the takes that gave only a stretch.
+    Takes are visited in a random order until the share is reached; each gives its own share of frames, at least one,
+    as one stretch from a random place, the same in all cameras. A stretch is a clip of its own, padded as any other.
+    Everybody else is unlabelled, and so are the takes that gave only a stretch.
     ``ValueError`` if a subject is not there, or a fraction is asked of several.
     """
     known = {clip.subject for clip in clips}

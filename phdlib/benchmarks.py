@@ -1,0 +1,143 @@
+"""How fast training and inference are on this machine: ``python -m phdlib.benchmarks`` writes figures/benchmarks.json.
+
+Training is measured beside a plain loop in eager PyTorch, in turns and on the same device.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from phdlib import paths, publish
+from phdlib.camera import studio_rig
+from phdlib.data.clip import Clip
+from phdlib.data.windows import Windows
+from phdlib.experiments import LiftingExperiment
+from phdlib.folding import fold_batch_norm
+from phdlib.lifting import StridedTemporalModel, TemporalModel
+from phdlib.plain import PlainDataset, PlainLifter, plain_loop
+from phdlib.timing import best_seconds, in_turns
+from phdlib.training import Recipe, local_fabric, train_lifter
+
+
+def training_speeds(
+    clips: Sequence[Clip], widths: Sequence[int], channels: int, batch: int, dropout: float = 0.25, rounds: int = 5
+) -> dict[str, float]:
+    """Windows per second over one pass of :func:`train_lifter`; of the plain loop fed by a ``DataLoader``; and of the
+    plain loop over batches that are in memory already, which leaves the network and the optimiser alone to compare."""
+    fabric, joints, clips = local_fabric(), len(clips[0].skeleton), list(clips)
+    ours = StridedTemporalModel(joints, 2, joints, widths, dropout=dropout, channels=channels).to(fabric.device)
+    field = ours.receptive_field()
+    windows, recipe = Windows(clips, field, device=fabric.device), Recipe(epochs=1, batch_size=batch)
+    plain = PlainLifter(joints, widths, channels, dropout).to(fabric.device).train()
+    optimizer = torch.optim.Adam(plain.parameters(), lr=1e-3, amsgrad=True)
+    loader = DataLoader(PlainDataset(clips, field), batch, shuffle=True, drop_last=True, num_workers=0)
+    ready = [[part.to(fabric.device) for part in one] for one in loader]
+    seconds = best_seconds(
+        {
+            "ours": lambda: train_lifter(ours, windows, recipe, seed=0, fabric=fabric),
+            "plain": lambda: plain_loop(plain, optimizer, loader),
+            "plain, batches ready": lambda: plain_loop(plain, optimizer, ready),
+        },
+        rounds,
+    )
+    return {name: len(ready) * batch / taken for name, taken in seconds.items()}
+
+
+def seconds_per_frame(
+    experiments: Mapping[str, LiftingExperiment], clips: Sequence[Clip], batches: int = 10, rounds: int = 6
+) -> dict[str, list[float]]:
+    """Training time per predicted frame of several configurations, on some clips, in each of several rounds."""
+
+    def loop(experiment: LiftingExperiment) -> Callable[[], object]:
+        fabric = local_fabric(experiment.recipe.precision)
+        model = experiment.model(experiment.form == "strided" and experiment.chunk == 1 and not experiment.dense)
+        windows = Windows(clips, model.receptive_field(), chunk=experiment.chunk, device=fabric.device)
+        recipe = experiment.recipe.model_copy(update={"epochs": 1, "steps_per_epoch": batches})
+        return lambda: train_lifter(model, windows, recipe, seed=0, fabric=fabric)
+
+    seconds = in_turns({name: loop(experiment) for name, experiment in experiments.items()}, rounds)
+    frames = {name: batches * one.recipe.batch_size * one.chunk for name, one in experiments.items()}
+    return {name: [taken / frames[name] for taken in of_one] for name, of_one in seconds.items()}
+
+
+def inference_speeds(total: int, batch_sizes: Sequence[int], channels: int = 1024, rounds: int = 3) -> dict[str, float]:
+    """Poses per second of the 243-frame model, plain and with batch norm folded, when ``total`` poses are asked for as
+    one long sequence or as several of equal, shorter length (VP3D 6.1)."""
+    device = local_fabric().device
+    model = TemporalModel(17, 2, 17, (3,) * 5, channels=channels).eval().to(device)
+    folded = fold_batch_norm(model)
+    runs: dict[str, Callable[[], object]] = {}
+    for size in batch_sizes:
+        keypoints = torch.randn(size, total // size + model.receptive_field() - 1, 17, 2, device=device)
+        for name, form in (("", model), (", folded", folded)):
+            runs[f"batch {size}{name}"] = lambda form=form, keypoints=keypoints: form(keypoints)
+    with torch.inference_mode():
+        return {name: total / taken for name, taken in best_seconds(runs, rounds).items()}
+
+
+def noise(clips: int, frames: int) -> list[Clip]:
+    """Clips of random numbers: what they hold does not matter to the speed."""
+    camera = studio_rig()[0]
+    return [
+        Clip(
+            take=str(i), subject="S1", action="noise", fps=50.0, source="random", camera=camera,
+            joints3d=torch.randn(frames, 17, 3), trajectory=torch.randn(frames, 3),
+            keypoints2d=500 + 100 * torch.randn(frames, 17, 2),
+        )
+        for i in range(clips)
+    ]  # fmt: skip
+
+
+def machine() -> dict[str, Any]:
+    """What a speed depends on."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    gpu = torch.cuda.is_available()
+    return {
+        "cpu": names[0] if names else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name() if gpu else "cpu",
+        "tf32_convolutions": gpu and torch.backends.cudnn.allow_tf32,
+    }
+
+
+def main(arguments: Sequence[str] = (), clips: int = 4, frames: int = 1000, channels: int = 1024) -> int:
+    """Measure, print and write; the only argument is the number of threads (1)."""
+    torch.set_num_threads(int(arguments[0]) if arguments else 1)
+    measured: list[dict[str, Any]] = []
+
+    def enter(what: str, speed: float, unit: str) -> None:
+        measured.append({"what": what, "value": float(f"{speed:.4g}"), "unit": unit})
+        print(f"{what}: {speed:.4g} {unit}")
+
+    for widths, batch in (((3, 3, 3), 128), ((3, 3), 256)):
+        speeds = training_speeds(noise(clips, frames), widths, min(channels, 256), batch)
+        name = f"training, {3 ** len(widths)} frames, {min(channels, 256)} channels, batch {batch}, dropout 0.25"
+        for form, speed in speeds.items():
+            enter(f"{name}: {form}", speed, "windows/s")
+        for form in ("plain", "plain, batches ready"):
+            enter(f"{name}: ours against {form}", speeds["ours"] / speeds[form], "x")
+    total = (131_072 if torch.cuda.is_available() else 4096) * frames // 1000
+    for form, speed in inference_speeds(total, (1, 2, 4), channels).items():
+        enter(f"inference, 243 frames, {channels} channels, {total} poses in all: {form}", speed, "poses/s")
+
+    content = {"machine": machine(), "revision": publish.revision(), "measured": measured}
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    paths.write_atomically(paths.FIGURES / "benchmarks.json", lambda file: file.write_text(text, encoding="utf-8"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
