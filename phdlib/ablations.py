@@ -34,9 +34,9 @@ class AblationSizes:
     seeds: tuple[int, ...]
 
 
-_STANDARD = Recipe(epochs=25, batch_size=64, steps_per_epoch=100, lr=1e-2, lr_decay=0.88, bn_momentum=(0.1, 0.01))
+_STANDARD = Recipe(epochs=20, batch_size=64, steps_per_epoch=100, lr=1e-2, lr_decay=0.86, bn_momentum=(0.1, 0.01))
 _SMOKE = _STANDARD.model_copy(update={"epochs": 2, "steps_per_epoch": 4})
-_CHUNKS = {"batch_size": 256, "epochs": 20}
+_CHUNKS = {"batch_size": 256, "epochs": 15}
 
 SIZES: dict[str, AblationSizes] = {
     "smoke": AblationSizes(
@@ -45,7 +45,7 @@ SIZES: dict[str, AblationSizes] = {
     ),
     "standard": AblationSizes(
         128, 0.0, (3, 3, 3), _STANDARD, _STANDARD.model_copy(update=_CHUNKS),
-        _STANDARD.model_copy(update={"batch_size": 128, "epochs": 20}), 0.0, seeds=(0, 1, 2),
+        _STANDARD.model_copy(update={"batch_size": 128}), 0.0, seeds=(0, 1, 2),
     ),
     "paper": AblationSizes(
         1024, 0.25, (3, 3, 3, 3, 3), Recipe(), Recipe(), Recipe(batch_size=128, lr_decay=0.996, epochs=1000), 0.5,
