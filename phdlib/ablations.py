@@ -3,7 +3,6 @@ profile makes it."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ import pandas as pd
 from phdlib.data.detector import LEVELS
 from phdlib.data.humaneva_role import CELLS
 from phdlib.experiments import LiftingExperiment
-from phdlib.profiles import SINGLE_FRAME, differences
+from phdlib.profiles import SINGLE_FRAME, differences, supervised
 from phdlib.settings import check_profile
 from phdlib.training import Recipe
 
@@ -21,12 +20,11 @@ Group = list[LiftingExperiment]  # one model, once per seed
 
 @dataclass(frozen=True)
 class AblationSizes:
-    """``channels`` stands where the paper has 1024, ``widths`` where it has its full model. The two other recipes are
-    those of Figure 9, whose batches hold a fixed number of predicted frames, and of Table 4."""
+    """``channels`` stands where the paper has 1024. The two other recipes are those of Figure 9, whose batches hold a
+    fixed number of predicted frames, and of Table 4. What is done to the full model is of :mod:`profiles`' size."""
 
     channels: int
     dropout: float
-    widths: tuple[int, ...]
     recipe: Recipe
     chunk_recipe: Recipe
     humaneva_recipe: Recipe
@@ -40,15 +38,15 @@ _CHUNKS = {"batch_size": 256, "epochs": 15}
 
 SIZES: dict[str, AblationSizes] = {
     "smoke": AblationSizes(
-        32, 0.0, (3, 3), _SMOKE, _SMOKE.model_copy(update={"batch_size": 64}),
+        32, 0.0, _SMOKE, _SMOKE.model_copy(update={"batch_size": 64}),
         _SMOKE.model_copy(update={"batch_size": 32}), 0.0, seeds=(0,),
     ),
     "standard": AblationSizes(
-        128, 0.0, (3, 3, 3), _STANDARD, _STANDARD.model_copy(update=_CHUNKS),
-        _STANDARD.model_copy(update={"batch_size": 128}), 0.0, seeds=(0, 1, 2),
+        128, 0.0, _STANDARD, _STANDARD.model_copy(update=_CHUNKS),
+        _STANDARD.model_copy(update={"batch_size": 128, "steps_per_epoch": 60}), 0.0, seeds=(0, 1, 2),
     ),
     "paper": AblationSizes(
-        1024, 0.25, (3, 3, 3, 3, 3), Recipe(), Recipe(), Recipe(batch_size=128, lr_decay=0.996, epochs=1000), 0.5,
+        1024, 0.25, Recipe(), Recipe(), Recipe(batch_size=128, lr_decay=0.996, epochs=1000), 0.5,
         seeds=(0, 1, 2),
     ),
 }  # fmt: skip
@@ -61,18 +59,19 @@ def _group(profile: str, **changes: Any) -> Group:
 
 
 def detectors(profile: str, data: str = "embedded") -> dict[str, Group]:
-    """Table 3: the same model on each named level of the 2D detector."""
-    widths = SIZES[check_profile(profile)].widths
-    return {level: _group(profile, data=data, keypoints=level, filter_widths=widths) for level in LEVELS}
+    """Table 3: the full model of Tables 1 and 2 on each named level of the 2D detector."""
+    return {level: supervised(profile, data, level)["full"] for level in LEVELS}
 
 
 def humaneva(profile: str, data: str = "embedded") -> dict[str, Group]:
     """Table 4: one model per action (SA), and "MA", one for all; 27 frames, keypoints of a detector that was not
-    fine-tuned (VP3D 5.3, 6.1)."""
+    fine-tuned (VP3D 5.3, 6.1). MA takes as many times the steps as there are actions, as its epochs are longer."""
+    recipe = SIZES[check_profile(profile)].humaneva_recipe
     shared = {"data": data, "role": "humaneva", "keypoints": "pre_trained", "filter_widths": (3, 3, 3)}
-    shared["recipe"] = SIZES[check_profile(profile)].humaneva_recipe
-    models = {action: _group(profile, **shared, actions=(action,)) for action in CELLS}
-    return {**models, "MA": _group(profile, **shared)}
+    models = {action: _group(profile, **shared, recipe=recipe, actions=(action,)) for action in CELLS}
+    if recipe.steps_per_epoch:
+        recipe = recipe.model_copy(update={"steps_per_epoch": len(CELLS) * recipe.steps_per_epoch})
+    return {**models, "MA": _group(profile, **shared, recipe=recipe)}
 
 
 def complexity(profile: str, data: str = "embedded") -> dict[str, Group]:
@@ -107,10 +106,12 @@ def without_dilation(profile: str, data: str = "embedded") -> Group:
 
 
 def without_augmentation(profile: str, data: str = "embedded") -> Group:
-    """A.4: the full model trained on poses that are never mirrored, and tested so."""
-    sizes = SIZES[check_profile(profile)]
-    recipe = sizes.recipe.model_copy(update={"flip": False})
-    return _group(profile, data=data, filter_widths=sizes.widths, recipe=recipe, test_flip=False)
+    """A.4: the full model of Tables 1 and 2 trained on poses that are never mirrored, and tested so."""
+    changed = []
+    for experiment in supervised(profile, data)["full"]:
+        recipe = experiment.recipe.model_copy(update={"flip": False})
+        changed.append(experiment.model_copy(update={"recipe": recipe, "test_flip": False}))
+    return changed
 
 
 def chunk_sizes(profile: str, data: str = "embedded") -> dict[str, Group]:
@@ -132,7 +133,6 @@ def departures(profile: str) -> pd.DataFrame:
         ("channels", papers.channels, ours.channels),
         ("dropout", papers.dropout, ours.dropout),
         ("dropout, LSTM", papers.lstm_dropout, ours.lstm_dropout),
-        ("receptive field of the full model", math.prod(papers.widths), math.prod(ours.widths)),
     ]
     return differences(profile, sizes, {
         "": (papers.recipe, ours.recipe),

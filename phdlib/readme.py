@@ -75,6 +75,8 @@ def _claims(entries: list[dict[str, Any]]) -> str:
     total = len(published.claims())
     rows = ["| claim | | measured | verdict |", "| :--- | :--- | :--- | :--- |"]
     for entry in entries:
+        if entry["verdict"] == "not testable here":  # the reason stands in claims.json and in the notebook
+            continue
         effect = "" if entry["effect"] is None else f"{entry['effect']:.3g} {entry['unit']}"
         if entry["interval"]:
             effect += " ({:.3g} to {:.3g})".format(*entry["interval"])

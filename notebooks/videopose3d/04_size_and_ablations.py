@@ -19,7 +19,7 @@
 #
 # *Time:* about eight minutes for the trainings of the `standard` profile, two at a time on two cores; under a minute
 # once they are cached; about a minute with `smoke`. How parameters and operations are counted is told in
-# `01_temporal_model`, how models are trained and judged in `02_supervised`.
+# `01_temporal_model`, how models are trained and judged in `02_supervised`, whose full model A.4 takes up again.
 
 # %% tags=["parameters"]
 profile = None  # smoke, standard or paper; None: $PHDLIB_PROFILE, or standard
@@ -473,8 +473,8 @@ listed(
 #
 # **Expect** less from mirroring where a model is small or trained briefly, and so is nowhere near remembering its
 # training poses. Test-time averaging should help all the same: two answers with different mistakes are averaged. The
-# "base" model is the profile's counterpart of the paper's best one; where it sees 27 frames, it is also the dilated
-# model of the comparison with dense kernels, and both rows show the same trainings.
+# "base" model is the full model of `02_supervised`, with that notebook's size and recipe; the two models of 27 frames
+# have this one's.
 
 # %%
 plain = [
