@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Literal
@@ -73,6 +74,11 @@ class LiftingExperiment(Experiment):
 
     def load(self) -> None:
         self.clips("test")
+
+    def cost(self) -> float:
+        frames = 1 if self.network == "seq2seq" else math.prod(self.filter_widths)
+        wide = 10 if self.dense or self.form == "layered" else 1
+        return super().cost() * wide * (frames + 10) * self.channels
 
     def model(self, strided: bool = False) -> TemporalModel | StridedTemporalModel | Seq2Seq:
         """The network, its weights drawn from the seed."""

@@ -45,6 +45,10 @@ class Experiment(BaseModel):
         fields = {name: getattr(self, name) for name in type(self).model_fields if name != "infra"}
         return type(self)(**{**fields, "key": key}, infra={"folder": folder})
 
+    def cost(self) -> float:
+        """About how long :meth:`run` takes, in a unit of its own."""
+        return float(self.recipe.epochs * (self.recipe.steps_per_epoch or 1) * self.recipe.batch_size)
+
     def load(self) -> None:
         """Build the data that :meth:`run` will ask for, so that parallel runs find it in the cache."""
 
@@ -95,6 +99,7 @@ def run_all(experiments: Sequence[E_], jobs: int | None = None) -> list[Any]:
             experiment.load()
         jobs = jobs or int(os.environ.get("PHDLIB_JOBS") or os.cpu_count() or 1)
         jobs = 1 if torch.cuda.is_available() else min(jobs, len(missing))
+        missing.sort(key=lambda experiment: -experiment.cost())  # or the longest would end alone
         epochs = sum(experiment.recipe.epochs for experiment in missing)
         run_in_processes(_train, missing, jobs, epochs, f"{len(missing)} trainings")
     return [read_or_run(experiment) for experiment in prepared]

@@ -61,7 +61,7 @@ class SemiSizes:
     draws: tuple[int, ...]
 
 
-_STANDARD = Recipe(epochs=25, batch_size=64, steps_per_epoch=50, lr=3e-3, lr_decay=0.9, bn_momentum=(0.1, 0.01))
+_STANDARD = Recipe(epochs=25, batch_size=64, steps_per_epoch=40, lr=3e-3, lr_decay=0.9, bn_momentum=(0.1, 0.01))
 
 SIZES: dict[str, SemiSizes] = {
     "smoke": SemiSizes(

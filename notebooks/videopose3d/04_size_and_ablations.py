@@ -57,7 +57,7 @@ here = {
 # ## How they are trained
 #
 # These are all of the profile's differences from the paper in these experiments. Every model gets the same number of
-# steps, so a longer or wider one gets more seconds, but no more gradients. Where steps are few, that is a handicap for
+# steps and of predicted frames in each, so a longer or wider one gets more seconds, but no more gradients. Where steps are few, that is a handicap for
 # the large ones; the training errors below show how much of one.
 
 # %%
@@ -149,7 +149,7 @@ def same_training(worse: list[pd.DataFrame], better: list[pd.DataFrame]) -> Effe
 # **Expect** the counts to agree to the digit, apart from the LSTM's: the paper gives its size but not its parts. Ours,
 # `phdlib.seq2seq`, is built from descriptions and lands within 0.2 %. Its *error* is another matter. Theirs is that
 # paper's published result; ours is trained here, with the same recipe as the convolutional models, which was chosen for
-# these. A difference says what this recipe makes of the two, not what an LSTM could do at its best.
+# these (its batches hold as many predicted frames, in pieces of five). A difference says what this recipe makes of the two, not what an LSTM could do at its best.
 
 # %%
 print_5 = published.table("videopose3d-table-5")
