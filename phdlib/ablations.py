@@ -35,7 +35,7 @@ class AblationSizes:
 
 _STANDARD = Recipe(epochs=16, batch_size=64, steps_per_epoch=100, lr=1e-2, lr_decay=0.83, bn_momentum=(0.1, 0.01))
 _SMOKE = _STANDARD.model_copy(update={"epochs": 2, "steps_per_epoch": 4})
-_CHUNKS = {"batch_size": 256, "epochs": 10, "lr_decay": 0.75}
+_CHUNKS = {"batch_size": 256, "epochs": 8, "lr_decay": 0.7}
 
 SIZES: dict[str, AblationSizes] = {
     "smoke": AblationSizes(
@@ -43,7 +43,7 @@ SIZES: dict[str, AblationSizes] = {
         _SMOKE.model_copy(update={"batch_size": 32}), 0.0, seeds=(0,),
     ),
     "standard": AblationSizes(
-        128, 0.0, _STANDARD, _STANDARD.model_copy(update=_CHUNKS),
+        64, 0.0, _STANDARD, _STANDARD.model_copy(update=_CHUNKS),
         _STANDARD.model_copy(update={"batch_size": 128, "steps_per_epoch": 75}), 0.0, seeds=(0, 1, 2),
     ),
     "paper": AblationSizes(

@@ -25,7 +25,7 @@ class LiftingSizes:
     seeds: tuple[int, ...]
 
 
-_STANDARD = Recipe(epochs=40, batch_size=128, steps_per_epoch=220, lr=6e-3, lr_decay=0.92, bn_momentum=(0.1, 0.01))
+_STANDARD = Recipe(epochs=30, batch_size=128, steps_per_epoch=160, lr=6e-3, lr_decay=0.9, bn_momentum=(0.1, 0.01))
 _SMOKE = _STANDARD.model_copy(update={"epochs": 2, "steps_per_epoch": 15})
 
 LIFTING: dict[str, LiftingSizes] = {

@@ -31,7 +31,7 @@ def test_methods_differ_in_the_method_alone(profile: str) -> None:
         curves = semi_profiles.methods(profile, panel, "1% S1")
         for draws in zip(*curves.values(), strict=True):
             assert len({(e.draw, e.seed, e.labelled, e.fraction, e.filter_widths, e.every) for e in draws}) == 1
-        if panel == "a":
+        if panel != "b":
             continue
         longer, plain = curves["supervised, equal time"][0].recipe, curves["supervised"][0].recipe
         steps = [r.epochs * (r.steps_per_epoch or 1) for r in (longer, plain)]

@@ -99,7 +99,7 @@ pd.DataFrame(
 # How the `standard` recipe came about matters for reading what follows. A first one, with 27 frames, lost to the
 # single-frame model on the test takes. Since then receptive field, batch size, dropout and learning rate have been
 # searched on the training subject S8, held out, with one seed each, for the lowest error within about a minute of one
-# core. So nine frames were not picked by their test error, but the search would not have been made had the first
+# core, and the number of steps was cut again so that all of the profile's notebooks fit their time. So nine frames were not picked by their test error, but the search would not have been made had the first
 # result been kinder. What more frames would bring is the subject of `04_size_and_ablations`.
 
 # %%

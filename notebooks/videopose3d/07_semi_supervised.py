@@ -80,8 +80,8 @@ semi_profiles.departures(profile)
 # ## A fair comparison
 #
 # A step of the semi-supervised method costs more: two networks, and a batch of twice the size. So there are two
-# supervised baselines: one with **as many steps**, and the same number of labelled samples in each; and, in graphs b
-# and c, one with **more steps**, about as many as fit into the same time. Both end their own learning-rate schedule. That matters: half way
+# supervised baselines: one with **as many steps**, and the same number of labelled samples in each; and, in graph b,
+# one with **more steps**, about as many as fit into the same time. Both end their own learning-rate schedule. That matters: half way
 # through a schedule, the method with more to learn is always behind.
 
 # %%
