@@ -48,14 +48,15 @@ PANELS = {
 @dataclass(frozen=True)
 class SemiSizes:
     """``longer`` is how many times the steps the supervised model gets where it is given the semi-supervised one's
-    time; ``most_frames`` caps the receptive field, and what is larger is cut by the same factor; the warm-up epochs are
-    those from S1 on, and those below."""
+    time, ``patient`` how many times the steps all get in :func:`patient`. ``most_frames`` caps the receptive field, and
+    what is larger is cut by the same factor; the warm-up epochs are those from S1 on, and those below."""
 
     channels: int
     dropout: float
     recipe: Recipe
     warmup: tuple[int, int]
     longer: float
+    patient: float
     most_frames: int
     subsets: tuple[str, ...]
     draws: tuple[int, ...]
@@ -65,26 +66,24 @@ _STANDARD = Recipe(epochs=20, batch_size=64, steps_per_epoch=40, lr=3e-3, lr_dec
 
 SIZES: dict[str, SemiSizes] = {
     "smoke": SemiSizes(
-        16, 0.1, _STANDARD.model_copy(update={"epochs": 3, "steps_per_epoch": 3}), (1, 1), 2, 9, ("1% S1",), (0,)
+        16, 0.1, _STANDARD.model_copy(update={"epochs": 3, "steps_per_epoch": 3}), (1, 1), 2, 2, 9, ("1% S1",), (0,)
     ),
     "standard": SemiSizes(
-        128, 0.1, _STANDARD, (2, 4), 2.5, 9, ("0.1% S1", "1% S1", "5% S1", "S1", "S1+S5+S6"), (0, 1, 2)
+        128, 0.1, _STANDARD, (2, 4), 2.5, 5, 9, ("0.1% S1", "1% S1", "5% S1", "S1+S5+S6"), (0, 1, 2)
     ),
-    "paper": SemiSizes(1024, 0.25, Recipe(), (1, 20), 2.5, 27, tuple(SUBSETS), (0, 1, 2, 3, 4)),
+    "paper": SemiSizes(1024, 0.25, Recipe(), (1, 20), 2.5, 1, 27, tuple(SUBSETS), (0, 1, 2, 3, 4)),
 }  # fmt: skip
 
 
-def group(
-    profile: str, panel: str, labelled: str, data: str = "embedded", longer: bool = False, **method: Any
-) -> Group:
+def group(profile: str, panel: str, labelled: str, data: str = "embedded", times: float = 1, **method: Any) -> Group:
     """One method on one labelled subset, for every draw: ``method`` holds what differs from :class:`Method`, and
-    ``longer`` gives it more steps. Equal draws have equal labels and equal seeds, whatever the method."""
+    ``times`` gives it as many times the steps. Equal draws have equal labels and equal seeds, whatever the method."""
     sizes, shown = SIZES[check_profile(profile)], PANELS[panel]
     subjects, fraction = SUBSETS[labelled]
     frames = shown.frames[min(list(SUBSETS).index(labelled), 3)]
     if max(shown.frames) > sizes.most_frames and frames > 1:
         frames = max(3, frames * sizes.most_frames // max(shown.frames))
-    recipe = _longer(sizes.recipe, sizes.longer) if longer else sizes.recipe
+    recipe = sizes.recipe if times == 1 else _longer(sizes.recipe, times)
     warmup = sizes.warmup[fraction < 1]
     return [
         SemiSupervisedExperiment(
@@ -106,10 +105,20 @@ def methods(profile: str, panel: str, labelled: str, data: str = "embedded") -> 
         "semi-supervised": group(*arguments),
     }
     if panel == "b":
-        curves["supervised, equal time"] = group(*arguments, longer=True, back_projection=False)
+        curves["supervised, equal time"] = group(*arguments, times=SIZES[profile].longer, back_projection=False)
     if panel == "c":
         curves["semi-supervised, no bone lengths"] = group(*arguments, bone_length=False)
     return curves
+
+
+def patient(profile: str, labelled: str = "1% S1", data: str = "embedded") -> dict[str, Group]:
+    """Three curves of graph c at one subset, with a schedule several times as long."""
+    arguments, times = (profile, "c", labelled, data), SIZES[check_profile(profile)].patient
+    return {
+        "supervised": group(*arguments, times, back_projection=False),
+        "semi-supervised": group(*arguments, times),
+        "semi-supervised, no bone lengths": group(*arguments, times, bone_length=False),
+    }
 
 
 def variants(profile: str, labelled: str = "1% S1", data: str = "embedded") -> dict[str, Group]:

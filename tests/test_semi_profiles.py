@@ -40,6 +40,16 @@ def test_methods_differ_in_the_method_alone(profile: str) -> None:
     assert len(semi_profiles.SIZES["standard"].draws) >= 3
 
 
+def test_a_long_schedule_is_longer_and_nothing_else() -> None:
+    for profile in ("standard", "paper"):
+        long = semi_profiles.patient(profile)["semi-supervised"][0]
+        short = semi_profiles.group(profile, "c", "1% S1")[0]
+        assert long.model_copy(update={"recipe": short.recipe}) == short
+        times = semi_profiles.SIZES[profile].patient
+        steps = [r.epochs * (r.steps_per_epoch or 1) for r in (long.recipe, short.recipe)]
+        assert steps[0] == times * steps[1]
+
+
 def test_variants_change_one_part_each() -> None:
     groups = semi_profiles.variants("standard")
     papers = groups["semi-supervised, the paper's"][0].method
