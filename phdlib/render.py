@@ -67,20 +67,25 @@ class MeshCaster:
         self.faces = faces
         self._mesh: wp.Mesh | None = None
 
-    def __call__(self, vertices: Tensor, intrinsics: Tensor, width: int, height: int) -> Hits:
-        """``vertices`` (V, 3) in the camera frame, metres; ``intrinsics``: f(2), c(2) in pixels, the rest ignored."""
+    def fit(self, vertices: Tensor) -> wp.Mesh:
+        """The mesh with its vertices (V, 3) put where they are now, for a kernel to query."""
         points = wp.from_torch(vertices.detach().float().contiguous(), dtype=wp.vec3)
         if self._mesh is None:
             self._mesh = wp.Mesh(wp.clone(points), wp.from_torch(self.faces.int().flatten().contiguous()))
         else:
             wp.copy(self._mesh.points, points)
             self._mesh.refit()
+        return self._mesh
+
+    def __call__(self, vertices: Tensor, intrinsics: Tensor, width: int, height: int) -> Hits:
+        """``vertices`` (V, 3) in the camera frame, metres; ``intrinsics``: f(2), c(2) in pixels, the rest ignored."""
+        mesh = self.fit(vertices)
         depth = torch.full((height * width,), torch.inf, device=vertices.device)
         face = torch.full((height * width,), -1, dtype=torch.int32, device=vertices.device)
         barycentric = torch.zeros(height * width, 3, device=vertices.device)
         outputs = [wp.from_torch(depth), wp.from_torch(face), wp.from_torch(barycentric, dtype=wp.vec3)]
         camera = wp.vec4(*intrinsics[:4].tolist())
-        wp.launch(_cast, height * width, [self._mesh.id, camera, width], outputs, device=points.device)
+        wp.launch(_cast, height * width, [mesh.id, camera, width], outputs, device=mesh.device)
         return Hits(depth.view(height, width), face.view(height, width), barycentric.view(height, width, 3))
 
 
