@@ -68,8 +68,8 @@ def _tree(ax: Axes, model: TemporalModel, needed: list[list[int]]) -> None:
 
 
 def figure_3(net: PoseAndTrajectory, sizes: Mapping[str, Tensor], terms: Mapping[str, Tensor]) -> Figure:
-    """The scheme of VP3D 4 as it ran on one batch: ``sizes`` the tensors that went in ("labelled keypoints", ...), and
-    ``terms`` the losses that came out (see :func:`phdlib.semi_supervised.loss_terms`)."""
+    """The scheme of VP3D 4 as it ran on one batch, the labelled half first: ``sizes`` the tensors that went in
+    ("labelled keypoints", ...), ``terms`` the losses that came out (:func:`phdlib.semi_supervised.loss_terms`)."""
     fig, ax = plt.subplots(figsize=(11, 5.4))
 
     def shape(name: str) -> str:
@@ -152,6 +152,7 @@ def figure_5(panels: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]], 
         ax.set_xticks(range(len(subsets)), list(subsets), fontsize=8)
         ax.set_title(title, fontsize=10, loc="left")
         ax.set_ylabel(labels[title])
+        ax.set_xlabel("labelled; line: mean over draws, bar: from the best draw to the worst", fontsize=8)
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(axis="y", lw=0.4, alpha=0.6)
         ax.legend(frameon=False, fontsize=8)

@@ -19,14 +19,14 @@ class Verdicts:
     def judge(self, id: str, statement: str, effect: Effect | float, unit: str, published: str, holds: bool) -> None:
         """Enter one claim; ``holds`` says whether the whole interval is beyond the statement's threshold. A number
         instead of an effect is one that no chance enters into."""
-        value, low, high = effect if isinstance(effect, Effect) else (float(effect),) * 3
+        sure = not isinstance(effect, Effect)
         self.claims.append(
             {
                 "id": id,
                 "statement": statement,
                 "published": published,
-                "effect": value,
-                "interval": (low, high),
+                "effect": float(effect) if sure else effect.value,
+                "interval": None if sure else (effect.low, effect.high),
                 "unit": unit,
                 "verdict": "reproduced" if holds else "not reproduced",
             }

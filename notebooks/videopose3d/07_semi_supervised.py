@@ -44,8 +44,9 @@ sizes = semi_profiles.SIZES[profile]
 # %% [markdown]
 # ## What is labelled
 #
-# As in the paper, labels are taken away in two ways: first whole subjects, then parts of subject S1. All other training
-# video is unlabelled: its 2D keypoints and camera intrinsics are used, its 3D poses are not. A part of S1 is one stretch
+# As in the paper, labels are taken away in two ways: first whole subjects, then parts of subject S1. Everybody else's
+# training video is unlabelled: its 2D keypoints and camera intrinsics are used, its 3D poses are not. Takes that gave
+# only a stretch count as unlabelled video, too, that stretch included. A part of S1 is one stretch
 # of every take, from a random place, the same in all four cameras. Which stretches those are matters a great deal, so
 # every subset is **drawn several times**, and every method gets the same draws (and, for a draw, the same seed).
 
@@ -81,8 +82,8 @@ semi_profiles.departures(profile)
 #
 # A step of the semi-supervised method costs more: two networks, and a batch of twice the size. So there are two
 # supervised baselines: one with **as many steps**, and the same number of labelled samples in each; and, in graph b,
-# one with **more steps**, about as many as fit into the same time. Both end their own learning-rate schedule. That matters: half way
-# through a schedule, the method with more to learn is always behind.
+# one with **more steps**, about as many as fit into the same time. Every training ends its own learning-rate schedule:
+# half way through one, the method with more to learn is behind.
 
 # %%
 groups = {
@@ -214,19 +215,19 @@ pd.DataFrame(
 # %%
 patient = semi_profiles.patient(profile, "1% S1", data)
 flat = run_all([experiment for group in patient.values() for experiment in group])
-long = {method: [flat.pop(0) for _ in group] for method, group in patient.items()}
+patience = {method: [flat.pop(0) for _ in group] for method, group in patient.items()}
 
 
 def long_gain(of: str, over: str = "supervised", metric: str = "mpjpe") -> Effect:
     """By how much one method's error is below another's after the long schedule."""
-    tables = [[result.clips for result in long[method]] for method in (over, of)]
+    tables = [[result.clips for result in patience[method]] for method in (over, of)]
     return bootstrap(
         tables, metric, lambda a, b: a - b, np.random.default_rng(0), paired=True
     )
 
 
 rows = {}
-for method, group in long.items():
+for method, group in patience.items():
     short = results["c", "1% S1", method]
     rows[method] = {
         "steps": f"{short[0].steps} / {group[0].steps}",
@@ -247,8 +248,8 @@ pd.DataFrame(rows).T.rename_axis("1% S1, true keypoints, short / long schedule")
 # ## Verdicts
 #
 # A statement counts as reproduced where the whole interval is beyond the threshold, which was set before the results
-# were seen. Gains are at equal steps. Where a claim speaks of small subsets, it is judged by their mean; the two that
-# speak of 1 % of S1 with true keypoints are judged after the long schedule.
+# were seen. Gains are at equal steps and with the short schedule, as planned; what the long one changes stands beside.
+# Where a claim speaks of small subsets, it is judged by their mean.
 
 # %%
 verdicts = Verdicts()
@@ -261,12 +262,12 @@ few = [
 ]
 
 
-def mean_gain(panel: str, subsets: list[str]) -> Effect:
+def mean_gain(panel: str, subsets: list[str], over: str = "supervised") -> Effect:
     """The gain averaged over subsets; choosing the best of them would flatter the method."""
     tables = [
         [result.clips for result in results[panel, subset, method]]
         for subset in subsets
-        for method in ("supervised", "semi-supervised")
+        for method in (over, "semi-supervised")
     ]
     return bootstrap(
         tables, semi_profiles.PANELS[panel].metric, lambda *e: np.mean(np.subtract(e[::2], e[1::2])),
@@ -284,9 +285,10 @@ statement = f"Back-projection gains more than 2 mm of MPJPE at 50 Hz with detect
 verdicts.judge("VP3D-C32", statement, effect, "mm", "up to 14.7", effect.low > 2)
 statement = f"The summary of the two: more than 5 mm of MPJPE with few labels, mean of {', '.join(small)}."
 verdicts.judge("VP3D-C56", statement, effect, "mm", "about 15", effect.low > 5)
-effect = long_gain("semi-supervised")
-statement = "With true keypoints the gain at 1% S1, after the long schedule, is above 2 mm of MPJPE."
-verdicts.judge("VP3D-C33", statement, effect, "mm", "22.6", effect.low > 2)
+effect = gains["c", "1% S1"]
+statement = "With true keypoints the gain at 1% S1 is above 2 mm of MPJPE."
+unit = f"mm; after the long schedule {shown_as(long_gain('semi-supervised'))}"
+verdicts.judge("VP3D-C33", statement, effect, unit, "22.6", effect.low > 2)
 
 if "0.1% S1" in sizes.subsets:
     effect = gains["b", "0.1% S1"]
@@ -295,38 +297,69 @@ if "0.1% S1" in sizes.subsets:
     )
     verdicts.judge("VP3D-C31", statement, effect, "mm", "holds on 0.1% S1", effect.low > 0)
 
-if len(sizes.subsets) > 1:
-    least, most = small[min(1, len(small) - 1)], sizes.subsets[-1]
-    tables = [
-        [r.clips for r in results["b", s, m]]
-        for s in (least, most)
-        for m in ("supervised", "semi-supervised")
-    ]
-    effect = bootstrap(
-        tables,
-        "mpjpe",
-        lambda a, b, c, d: (a - b) - (c - d),
-        np.random.default_rng(0),
-        paired=True,
-    )
-    statement = f"The gain is larger with fewer labels: at {least} above that at {most}."
+most = sizes.subsets[-1]
+if most not in small:
+    pairs = [(s, m) for s in (*small, most) for m in ("supervised", "semi-supervised")]
+    tables = [[r.clips for r in results["b", s, m]] for s, m in pairs]
+
+    def growth(*errors: float) -> float:
+        """The mean gain of the small subsets, less that of the largest one."""
+        each = np.subtract(errors[::2], errors[1::2])
+        return each[:-1].mean() - each[-1]
+
+    effect = bootstrap(tables, "mpjpe", growth, np.random.default_rng(0), paired=True)
+    statement = f"The gain grows as labels shrink: the mean of {', '.join(small)} is above that of {most} (graph b)."
     verdicts.judge(
         "VP3D-C29", statement, effect, "mm", "grows as labels shrink", effect.low > 0
     )
 
-effect = long_gain("semi-supervised", "semi-supervised, no bone lengths")
-statement = "Without the bone-length term the error at 1% S1 with true keypoints, after the long schedule, is higher."
-verdicts.judge("VP3D-C34", statement, effect, "mm", "13.2 (91.3 - 78.1)", effect.low > 0)
+effect = gain("c", "1% S1", over="semi-supervised, no bone lengths")
+statement = "Without the bone-length term the error at 1% S1 with true keypoints is higher."
+long = long_gain("semi-supervised", "semi-supervised, no bone lengths")
+unit = f"mm; after the long schedule {shown_as(long)}"
+verdicts.judge("VP3D-C34", statement, effect, unit, "13.2 (91.3 - 78.1)", effect.low > 0)
 statement = "The supervised baseline beats all results of Rhodin et al.: those are of Human3.6M, so not here."
 verdicts.not_testable("VP3D-C30", statement, "below at every subset")
 verdicts.save(notebook=here["notebook"], provenance=provenance)
 verdicts.table()
 
 # %% [markdown]
+# What it comes to, in graph b, at this profile:
+
+# %%
+steps, time = mean_gain("b", small), mean_gain("b", small, over="supervised, equal time")
+lines = [
+    f"few labels, at equal steps: {shown_as(steps)} mm",
+    f"few labels, at equal time: {shown_as(time)} mm",
+    f"most labels ({most}), at equal steps: {shown_as(gains['b', most])} mm",
+]
+
+
+def verdict_on(effect: Effect) -> str:
+    return (
+        "helps"
+        if effect.low > 0
+        else "does harm"
+        if effect.high < 0
+        else "neither helps nor harms for sure"
+    )
+
+
+display(
+    Markdown(
+        "Gain of the semi-supervised model in MPJPE:\n\n* "
+        + ";\n* ".join(lines)
+        + f".\n\nSo at equal steps it {verdict_on(steps)} with few labels, and {verdict_on(gains['b', most])} with many; "
+        f"against a supervised model that trains for the same time, it {verdict_on(time)} with few. The single subsets "
+        "stand in the table of gains: a mean may be carried by one of them."
+    )
+)
+
+# %% [markdown]
 # ## How much is luck?
 #
-# Before crediting a method, look at what the draw of the labelled frames does alone: the error of the supervised model
-# on each draw, and by how much the draws differ, next to the gain from the method.
+# Before crediting a method, look at what the draw of the labelled frames does (with its seed; where whole subjects are
+# labelled, the seed alone): the error of the supervised model on each draw, and by how much the draws differ, next to the gain from the method.
 
 # %%
 spread = {
