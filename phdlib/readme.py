@@ -67,7 +67,8 @@ def _contents(entries: list[dict[str, Any]]) -> str:
         source = f"[{entry['notebook'].removeprefix('notebooks/').removesuffix('.ipynb')}]({entry['notebook']})"
         minutes = ceil(entry["seconds"] / 60)
         rows.append(f"| {entry['id']} | {entry['title']} | {source} | {files} | {minutes} |")
-    return "\n".join([*rows, "", f"*{'; '.join(sorted({_source(entry) for entry in entries}))}.*"])
+    sources = "; ".join(sorted({_source(entry) for entry in entries}))
+    return "\n".join([*rows, "", f"*{sources}. Minutes are of all trainings behind a row; rows share them.*"])
 
 
 def _claims(entries: list[dict[str, Any]]) -> str:
@@ -82,7 +83,8 @@ def _claims(entries: list[dict[str, Any]]) -> str:
             effect += " ({:.3g} to {:.3g})".format(*entry["interval"])
         rows.append(f"| {entry['id']} | {published.claim(entry['id']).claim} | {effect} | {entry['verdict']} |")
     score = ", ".join(f"{counts[verdict]} {verdict}" for verdict in publish.VERDICTS if counts[verdict])
-    return "\n".join([f"Of the papers' {total} claims {len(entries)} are judged so far: {score}.", "", *rows])
+    why = " Why those are not testable stands in figures/claims.json." if counts["not testable here"] else ""
+    return "\n".join([f"Of the papers' {total} claims {len(entries)} are judged so far: {score}.{why}", "", *rows])
 
 
 if __name__ == "__main__":

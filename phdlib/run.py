@@ -130,6 +130,8 @@ def _bar(head: str, expected: float, left_after: float) -> Iterator[None]:
     stop = threading.Event()
     form = "{desc} {bar:24} {elapsed}{postfix}"
     with tqdm(desc=head, total=expected, bar_format=form, leave=False, disable=None) as bar:
+        if bar.disable:  # a log, where no bar shows that something is going on
+            print(f"{head}: started, about {_clock(expected)}", file=sys.stderr, flush=True)
 
         def tick() -> None:
             start = time.monotonic()
