@@ -9,6 +9,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +24,20 @@ def code_fingerprint(*modules: str) -> str:
         spec = importlib.util.find_spec(module)
         if spec is None or spec.origin is None:
             raise ValueError(f"no source for module {module!r}")
-        tree = ast.parse(Path(spec.origin).read_text())
-        for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and _is_text(body[0]):
-                body[0] = ast.Pass()
-        digest.update(f"{module}\n{ast.dump(tree)}\n".encode())
+        path = Path(spec.origin)
+        digest.update(f"{module}\n{_syntax(path, path.stat().st_mtime_ns)}\n".encode())
     return digest.hexdigest()[:16]
+
+
+@lru_cache(maxsize=256)
+def _syntax(path: Path, changed: int) -> str:
+    """What a source file says to Python; ``changed``, its time, sees to it that it is read again when it was edited."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and _is_text(body[0]):
+            body[0] = ast.Pass()
+    return ast.dump(tree)
 
 
 def _is_text(statement: ast.Expr) -> bool:

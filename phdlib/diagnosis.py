@@ -46,3 +46,10 @@ def bone_ratio(experiment: SemiSupervisedExperiment) -> np.ndarray:
 
     key = key_of(experiment=experiment.infra.uid(), code=code_fingerprint("phdlib.diagnosis", "phdlib.backprojection"))
     return cached_arrays("bones", key, evaluate)["ratio"]
+
+
+def slow_share(errors: np.ndarray, fps: float, below: float) -> float:
+    """The share of the variance of errors (T, ...) at frequencies below ``below`` Hz."""
+    power = np.abs(np.fft.rfft(errors - errors.mean(axis=0), axis=0)) ** 2
+    slow = np.fft.rfftfreq(len(errors), 1 / fps) < below
+    return float(power[slow].sum() / power.sum())

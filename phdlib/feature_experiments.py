@@ -6,7 +6,7 @@ Only the training subjects of PHD 4.1 teach: the validation subject and the test
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -198,10 +198,10 @@ def with_features(experiment: FeatureExperiment, clips: Sequence[Clip], jobs: in
     if len(missing) > 1 and jobs > 1 and not torch.cuda.is_available():
         read_or_run(experiment)
         run_in_processes(_add, [(experiment, missing[i::jobs]) for i in range(jobs)], jobs, len(missing), "features")
-    return _add((experiment, clips))
+    return _add((experiment, clips), lambda: None)  # a training that reads its features has other things to count
 
 
-def _add(piece: tuple[FeatureExperiment, list[Clip]]) -> list[Clip]:
+def _add(piece: tuple[FeatureExperiment, list[Clip]], on_clip: Callable[[], None] = tick) -> list[Clip]:
     experiment, clips = piece
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return add_features(clips, experiment.infra.uid(), lambda: experiment.provider(device), tick)
+    return add_features(clips, experiment.infra.uid(), lambda: experiment.provider(device), on_clip)

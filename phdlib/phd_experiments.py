@@ -267,12 +267,22 @@ def role_clips(
     features: FeatureExperiment, role: str, part: str, full_3d: bool = False
 ) -> tuple[list[Clip], list[CropBoxes]]:
     """PHD's clips with their features, and the crops: computed from the recorded performances, which only the features
-    and crops may know in full."""
-    seen = phd_role.recorded(role, part, keypoints=features.keypoints)
-    phi = [clip.features for clip in with_features(features, seen)]
-    known = phd_role.load(role, part, full_3d=full_3d)
-    clips = [replace(clip, features=own) for clip, own in zip(known, phi, strict=True)]
-    return clips, [clip_boxes(clip) for clip in seen]
+    and crops may know in full. Kept in memory, since a worker trains many times on the same."""
+    features = features.prepared()
+    key = (features.infra.uid(), role, part, full_3d)
+    if key not in _LOADED:
+        while len(_LOADED) >= _KEPT:
+            _LOADED.pop(next(iter(_LOADED)))
+        seen = phd_role.recorded(role, part, keypoints=features.keypoints)
+        phi = [clip.features for clip in with_features(features, seen)]
+        known = phd_role.load(role, part, full_3d=full_3d)
+        clips = [replace(clip, features=own) for clip, own in zip(known, phi, strict=True)]
+        _LOADED[key] = clips, [clip_boxes(clip) for clip in seen]
+    return _LOADED[key]
+
+
+_LOADED: dict[tuple[str, str, str, bool], tuple[list[Clip], list[CropBoxes]]] = {}
+_KEPT = 6  # of the roles' parts that have a use in one training or evaluation
 
 
 def inherit(parts: dict[str, nn.Module], weights: dict[str, np.ndarray]) -> None:
