@@ -20,6 +20,8 @@ from phdlib import paths, publish
 from phdlib.camera import studio_rig
 from phdlib.data.clip import Clip
 from phdlib.data.windows import Windows
+from phdlib.dtw import dtw
+from phdlib.dynamics import Autoregressor
 from phdlib.experiments import LiftingExperiment
 from phdlib.folding import fold_batch_norm
 from phdlib.lifting import StridedTemporalModel, TemporalModel
@@ -84,6 +86,21 @@ def inference_speeds(total: int, batch_sizes: Sequence[int], channels: int = 102
         return {name: total / taken for name, taken in best_seconds(runs, rounds).items()}
 
 
+def future_speeds(channels: int, batch: int, pairs: int, rounds: int = 10) -> dict[str, float]:
+    """Milliseconds of 30 steps of f_AR with its state and by encoding 13 frames anew for each (PHD 3.3), and of the
+    warping of ``pairs`` futures of 30 frames with their paths (PHD 4.2)."""
+    device = local_fabric().device
+    f_ar = Autoregressor(channels, groups=min(channels // 2, 32)).eval().to(device)
+    strip, cost = torch.randn(batch, 15, channels, device=device), torch.rand(pairs, 30, 30, device=device)
+    runs = {
+        "rollout, with a state": lambda: f_ar.rollout(strip, 30),
+        "rollout, 13 frames anew": lambda: f_ar.reencoded(strip, 30),
+        "warping, with paths": lambda: dtw(cost),
+    }
+    with torch.inference_mode():
+        return {name: 1000 * taken for name, taken in best_seconds(runs, rounds).items()}
+
+
 def noise(clips: int, frames: int) -> list[Clip]:
     """Clips of random numbers: what they hold does not matter to the speed."""
     camera = studio_rig()[0]
@@ -132,6 +149,10 @@ def main(arguments: Sequence[str] = (), clips: int = 4, frames: int = 1000, chan
     total = (131_072 if torch.cuda.is_available() else 4096) * frames // 1000
     for form, speed in inference_speeds(total, (1, 2, 4), channels).items():
         enter(f"inference, 243 frames, {channels} channels, {total} poses in all: {form}", speed, "poses/s")
+    width = min(channels, 128)
+    for what, taken in future_speeds(width, 32, frames).items():
+        size = f"{frames} pairs of 30 by 30 frames" if "warping" in what else f"30 steps, {width} channels, batch 32"
+        enter(f"{what}: {size}", taken, "ms")
 
     content = {"machine": machine(), "revision": publish.revision(), "measured": measured}
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"

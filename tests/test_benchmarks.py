@@ -100,7 +100,7 @@ def test_every_number_says_what_it_is_and_where_it_was_measured(figures: Path, c
     content = json.loads((figures / "benchmarks.json").read_text())
     assert {"cpu", "cores", "threads", "torch", "device"} <= set(content["machine"]) and content["revision"]
     assert content["machine"]["threads"] == 1 and content["machine"]["torch"] == torch.__version__
-    assert len(content["measured"]) == 2 * 5 + 6
+    assert len(content["measured"]) == 2 * 5 + 6 + 3
     for entry in content["measured"]:
-        assert entry["value"] > 0 and entry["unit"] in {"windows/s", "poses/s", "x"} and len(entry["what"]) > 20
-    assert capsys.readouterr().out.count("\n") == 16
+        assert entry["value"] > 0 and entry["unit"] in {"windows/s", "poses/s", "x", "ms"} and len(entry["what"]) > 20
+    assert capsys.readouterr().out.count("\n") == 19

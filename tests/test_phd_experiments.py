@@ -54,6 +54,7 @@ def small_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pe, "with_features", lambda _, clips: [replace(c, features=features_of(in_camera_frame(c))) for c in clips]
     )
     monkeypatch.setitem(pe.EVERY, "human36m", 3)
+    monkeypatch.setattr(pe, "_LOADED", {})
 
 
 def test_stages_are_computed_once_and_shared(monkeypatch: pytest.MonkeyPatch) -> None:

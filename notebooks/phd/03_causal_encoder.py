@@ -104,10 +104,10 @@ matrices = {
 }
 fig = figures_probe.influence_matrices(matrices)
 title = "Which outputs of f_movie move when one of 40 frames is changed"
-publish.save_figure(
+saved = publish.save_figure(
     "phd-table-1", fig, part="leak", title=title, provenance=provenance, **here
 )
-publish.save_html(
+page = publish.save_html(
     "phd-table-1", causality_probe({k.replace("\n", " "): m for k, m in matrices.items()}), part="probe", title=title,
     provenance=provenance, **here,
 )  # fmt: skip
@@ -213,7 +213,7 @@ lengths = [len(clip) for clip in seen]
 longest = int(np.argmax(lengths))
 error = (seen[longest].keypoints2d - true[longest].keypoints2d).numpy()
 fig = figures.noise_spectrum({"detector": error}, phd_role.FPS)
-publish.save_figure(
+saved = publish.save_figure(
     "phd-table-1", fig, part="noise", title=f"The detector's error over time, {seen[longest].take}, 25 Hz",
     provenance=provenance, **here,
 )  # fmt: skip

@@ -112,7 +112,7 @@ display(
 # %%
 terms = ("human36m joints", "penn keypoints", "human36m movie_strip")
 fig = training_terms({name: main.results[name] for name in main.results}, terms)
-publish.save_figure(
+saved = publish.save_figure(
     "phd-table-8", fig, part="training", title="Stage 2 of three models: terms of the loss, without weights, by epoch",
     provenance=provenance, **here,
 )  # fmt: skip
@@ -134,7 +134,7 @@ shown = [
     "AR on Φ", "AR on Θ", "AR on Θ, absolute", "AR on Φ, teacher forcing", "AR on Θ, teacher forcing", "Constant",
 ]  # fmt: skip
 fig = error_by_horizon({role: {n: rows[role][n] for n in shown} for role in rows})
-publish.save_figure(
+saved = publish.save_figure(
     "phd-table-8", fig, part="curriculum", title="Errors of the frame by horizon: the curriculum and the straw man",
     provenance=provenance, **here,
 )  # fmt: skip
