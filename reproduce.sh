@@ -17,6 +17,9 @@ Options
   --data NAME      what to run on; the default, embedded, comes with the repository
   --only PATTERN   a notebook, table or figure: videopose3d, 02_supervised, videopose3d-table-2, '*figure-4'
   --jobs N         processes for what is costly (default: one per core)
+  --cluster NAME   hand trainings to a cluster instead, each as a job: slurm, or local to try it on this machine;
+                   what a job asks for: PHDLIB_CLUSTER_PARTITION, _ACCOUNT, _QOS, _CONSTRAINT, _TIMEOUT_MIN,
+                   _GPUS_PER_NODE, _CPUS_PER_TASK, _MEM_GB, _SETUP, _EXTRA (explained in phdlib/clusters.py)
   -h, --help       this text
 
 The first call makes an environment of its own in .venv (with uv if it is there, else with venv and pip), unless a conda
@@ -70,8 +73,8 @@ if [ "$action" = run ]; then
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help) usage; exit 0 ;;
-      --profile=* | --data=* | --only=* | --jobs=*) option=${1%%=*} value=${1#*=} ;;
-      --profile | --data | --only | --jobs)
+      --profile=* | --data=* | --only=* | --jobs=* | --cluster=*) option=${1%%=*} value=${1#*=} ;;
+      --profile | --data | --only | --jobs | --cluster)
         [ $# -ge 2 ] || fail 2 "$1 needs a value; see ./reproduce.sh --help"
         option=$1 value=$2
         shift
@@ -83,6 +86,7 @@ if [ "$action" = run ]; then
     case $option in
       --profile) check profile "$value" $(names PROFILES) ;;
       --data) check data "$value" $(names DATA_SOURCES) ;;
+      --cluster) check cluster "$value" $(names CLUSTERS) ;;
       --jobs) case $value in '' | *[!0-9]* | 0*) fail 2 "--jobs $value: expected a number from 1 up" ;; esac ;;
       --only) [ -n "$value" ] || fail 2 "--only needs a value; see ./reproduce.sh --help" ;;
     esac

@@ -1,7 +1,8 @@
-"""Run the notebooks: ``python -m phdlib.run [--profile P] [--data D] [--only PATTERN] [--jobs N]``.
+"""Run the notebooks: ``python -m phdlib.run [--profile P] [--data D] [--only PATTERN] [--jobs N] [--cluster C]``.
 
 Each .py under ``notebooks/`` is turned into a notebook and executed by Papermill, one after another. What is costly
-inside them runs in ``--jobs`` processes and is cached, so that a run that was killed goes on where it stopped.
+inside them runs in ``--jobs`` processes, or as jobs of a cluster (:mod:`phdlib.clusters`), and is cached, so that a run
+that was killed goes on where it stopped.
 A notebook that fails does not stop the others.
 """
 
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from phdlib import notebook, paths, publish, readme, settings
+from phdlib import notebook, paths, publish, ranks, readme, settings
 
 GUESS = 60.0  # seconds that a notebook is taken to need before its first run
 
@@ -171,12 +172,26 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--data", default=settings.current_data(), help=", ".join(settings.DATA_SOURCES))
     parser.add_argument("--only", metavar="PATTERN", help="part of a notebook's name or of a table's or figure's id")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)")
+    cluster = os.environ.get("PHDLIB_CLUSTER")
+    parser.add_argument("--cluster", default=cluster, help=f"hand trainings to: {', '.join(settings.CLUSTERS)}")
     chosen = parser.parse_args(arguments)
     settings.check_profile(chosen.profile)
     settings.check_data(chosen.data)
+    if chosen.cluster:
+        _check_cluster(chosen.cluster)
+    if ranks.world_size() > 1:
+        raise ValueError("notebooks run in one process: train with torchrun -m phdlib.train, then call this without it")
     if chosen.jobs < 1:
         raise ValueError(f"--jobs {chosen.jobs}: at least one")
     return chosen
+
+
+def _check_cluster(name: str) -> None:
+    """Choose a cluster for this process and its notebooks; ``ValueError`` if its jobs could not be asked for."""
+    os.environ["PHDLIB_CLUSTER"] = settings.check_cluster(name)
+    from phdlib import clusters  # takes seconds, and is needed for little else
+
+    clusters.options()
 
 
 def _choose(folder: Path, pattern: str | None) -> list[Path]:

@@ -1,5 +1,6 @@
 """Typed, cached runs: what has run once is read back, whatever notebook asks for it, and what is missing runs in
-parallel."""
+parallel: in processes here, as jobs of a cluster (:mod:`phdlib.clusters`), or, under torchrun, one after another on
+several devices (:mod:`phdlib.ranks`)."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 
+from phdlib import clusters, ranks
 from phdlib.cache import code_fingerprint, file_fingerprint, key_of
 from phdlib.data import embedded
 from phdlib.paths import cache_dir, write_atomically
@@ -38,12 +40,12 @@ class Experiment(BaseModel):
 
     def prepared(self) -> Self:
         """This experiment with its cache key and folder filled in."""
-        versions = (torch.__version__, np.__version__, torch.cuda.is_available())
+        versions = (torch.__version__, np.__version__, clusters.on_gpu())
         key = key_of(data=data_key(self.data), code=code_fingerprint(*self.code), versions=versions)
         folder = cache_dir() / "experiments"
         folder.mkdir(exist_ok=True)
         fields = {name: getattr(self, name) for name in type(self).model_fields if name != "infra"}
-        return type(self)(**{**fields, "key": key}, infra={"folder": folder})
+        return type(self)(**{**fields, "key": key}, infra={"folder": folder, **clusters.options()})
 
     def cost(self) -> float:
         """About how long :meth:`run` takes, in a unit of its own."""
@@ -69,6 +71,7 @@ def _completed(experiment: Any) -> bool:
     if path.exists() and seal.exists() and seal.read_text() != file_fingerprint(path):
         warnings.warn(f"unreadable cache {path} (its checksum does not fit); training again", stacklevel=3)
         path.unlink()
+        seal.unlink()
     return experiment.infra.status() == "completed"
 
 
@@ -78,8 +81,17 @@ def _result_file(experiment: Any) -> tuple[Path, Path]:
 
 
 def read_or_run(experiment: Any) -> Any:
-    """``experiment.run()``, its file in the cache sealed with a checksum."""
-    _completed(experiment)
+    """``experiment.run()``, its file in the cache sealed with a checksum. Under torchrun, all ranks have to ask for the
+    same experiments in the same order."""
+    if ranks.world_size() > 1:
+        return _read_or_run_together(experiment)
+    if not _completed(experiment) and clusters.options():
+        clusters.run_jobs([experiment])
+    return _sealed(experiment)
+
+
+def _sealed(experiment: Any) -> Any:
+    clusters.keep(experiment)
     result = experiment.run()
     path, seal = _result_file(experiment)
     digest = file_fingerprint(path)
@@ -88,21 +100,49 @@ def read_or_run(experiment: Any) -> Any:
     return result
 
 
+def _read_or_run_together(experiment: Any) -> Any:
+    """The ranks share a training whose batches they can share, PHD's; others are the first rank's, as all data is. The
+    first alone writes."""
+
+    def ready() -> bool:
+        with ranks.alone():
+            if not _completed(experiment):
+                if not isinstance(experiment.recipe, Recipe):
+                    experiment.load()
+                    return False
+                read_or_run(experiment)
+            return True
+
+    if not ranks.first_says(ready):
+        _sealed(experiment) if ranks.is_first() else experiment.infra._run_method()
+        ranks.first_says(lambda: None)  # that it has written
+    with ranks.alone():
+        return read_or_run(experiment)
+
+
 def run_all(experiments: Sequence[E_], jobs: int | None = None) -> list[Any]:
     """Results of experiments, in order: what is missing is trained in ``jobs`` processes of one thread each
     (``$PHDLIB_JOBS``, else one per core; one in all on a GPU), so that results do not depend on how many run at
-    once."""
+    once; or by a cluster's jobs, or by all ranks of torchrun together."""
     prepared = [experiment.prepared() for experiment in experiments]
+    if ranks.world_size() > 1:
+        return [read_or_run(experiment) for experiment in prepared]
     missing = list({e.infra.uid(): e for e in prepared if not _completed(e)}.values())
-    if missing:
-        for experiment in missing:
-            experiment.load()
-        jobs = jobs or int(os.environ.get("PHDLIB_JOBS") or os.cpu_count() or 1)
-        jobs = 1 if torch.cuda.is_available() else min(jobs, len(missing))
-        missing.sort(key=lambda experiment: -experiment.cost())  # or the longest would end alone
-        epochs = sum(experiment.recipe.epochs for experiment in missing)
-        run_in_processes(_train, missing, jobs, epochs, f"{len(missing)} trainings")
+    if missing and clusters.options():
+        clusters.run_jobs(missing)
+    elif missing:
+        _run_here(missing, jobs)
     return [read_or_run(experiment) for experiment in prepared]
+
+
+def _run_here(missing: list[E_], jobs: int | None) -> None:
+    for experiment in missing:
+        experiment.load()
+    jobs = jobs or int(os.environ.get("PHDLIB_JOBS") or os.cpu_count() or 1)
+    jobs = 1 if torch.cuda.is_available() else min(jobs, len(missing))
+    missing.sort(key=lambda experiment: -experiment.cost())  # or the longest would end alone
+    epochs = sum(experiment.recipe.epochs for experiment in missing)
+    run_in_processes(_train, missing, jobs, epochs, f"{len(missing)} trainings")
 
 
 def _train(experiment: Experiment) -> None:

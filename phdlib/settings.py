@@ -1,7 +1,7 @@
-"""Which profile and which data source a run is for: two names, from the environment or their defaults.
+"""Which profile and which data source a run is for, names from the environment or their defaults; and where it may run.
 
-``reproduce.sh`` reads the three lists below with sed, to refuse a wrong name before it installs anything: keep each on
-one line.
+``reproduce.sh`` reads the lists below with sed, to refuse a wrong name before it installs anything: keep each on one
+line.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 PROFILES = ("smoke", "standard", "paper")
 DATA_SOURCES = ("embedded",)
 PLANNED_DATA_SOURCES = ("cmu", "human36m", "humaneva", "penn")
+CLUSTERS = ("slurm", "local")
 
 DEFAULT_PROFILE = "standard"
 DEFAULT_DATA = "embedded"
@@ -29,6 +30,13 @@ def check_data(name: str) -> str:
         raise ValueError(f"data source {name!r} is planned but not built yet: choose one of {', '.join(DATA_SOURCES)}")
     if name not in DATA_SOURCES:
         raise ValueError(f"unknown data source {name!r}: choose one of {', '.join(DATA_SOURCES)}")
+    return name
+
+
+def check_cluster(name: str) -> str:
+    """Return ``name`` if jobs can be handed to it; ``ValueError`` names what they can be handed to."""
+    if name not in CLUSTERS:
+        raise ValueError(f"unknown cluster {name!r}: choose one of {', '.join(CLUSTERS)}")
     return name
 
 

@@ -47,6 +47,7 @@ def test_help_needs_no_environment(call, tmp_path):
         (["--data", "imagenet"], "choose one of: " + " ".join(settings.DATA_SOURCES)),
         (["--data", settings.PLANNED_DATA_SOURCES[0]], "planned but not built yet"),
         (["--jobs", "0"], "from 1 up"),
+        (["--cluster", "pbs"], "choose one of: " + " ".join(settings.CLUSTERS)),
         (["--jobs", "two"], "from 1 up"),
         (["--only"], "--only needs a value"),
         (["--speed", "fast"], "unknown argument --speed"),
@@ -64,7 +65,8 @@ def test_wrong_use_is_told_in_one_line_before_anything_is_installed(call, tmp_pa
 
 def test_every_profile_and_data_source_of_the_package_is_known_to_the_script(call):
     """They get past the names' check: the wrong --jobs behind them is what is refused."""
-    for option, names in (("--profile", settings.PROFILES), ("--data", settings.DATA_SOURCES)):
+    known = {"--profile": settings.PROFILES, "--data": settings.DATA_SOURCES, "--cluster": settings.CLUSTERS}
+    for option, names in known.items():
         for name in names:
             assert "--jobs 0" in call(option, name, "--jobs", "0").stderr
 

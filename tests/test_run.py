@@ -33,7 +33,8 @@ BAD = HEADER + '# %%\nprint("before")\n\n# %%\n# a comment\nresult = {}["phi"]\n
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty notebooks/ beside an empty figures/, with a cache of their own; what a run sets is put back."""
-    for name in ("PHDLIB_PROFILE", "PHDLIB_DATA_SOURCE", "PHDLIB_JOBS", "JUPYTER_PREFER_ENV_PATH"):
+    names = ("PHDLIB_PROFILE", "PHDLIB_DATA_SOURCE", "PHDLIB_JOBS", "PHDLIB_CLUSTER", "JUPYTER_PREFER_ENV_PATH")
+    for name in names:
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("PHDLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(paths, "FIGURES", tmp_path / "figures")
@@ -117,6 +118,7 @@ def test_only_takes_names_globs_and_ids(folder):
         (["--data", "imagenet"], "embedded"),
         (["--data", "human36m"], "not built yet"),
         (["--jobs", "0"], "at least one"),
+        (["--cluster", "pbs"], "slurm, local"),
         (["--jobs", "many"], "invalid int value"),
         (["--speed"], "unrecognized arguments: --speed"),
     ],
@@ -132,6 +134,22 @@ def test_wrong_use_is_one_line_and_runs_nothing(folder, arguments, told):
     assert re.search(told, result.stderr)
     assert result.stdout == ""
     assert not list(folder.glob("*.ipynb"))
+
+
+def test_the_cluster_reaches_the_notebooks_and_a_wrong_variable_stops_all(folder, monkeypatch, capsys):
+    (folder / "01_good.py").write_text(HEADER + '# %%\nimport os\nprint(os.environ["PHDLIB_CLUSTER"])\n')
+    assert run.main(["--cluster", "local"], folder) == 0
+    assert outputs(folder / "01_good.ipynb") == "local\n"
+    monkeypatch.setenv("PHDLIB_CLUSTER_QUEUE", "gpu")
+    assert run.main([], folder) == 2
+    assert "PHDLIB_CLUSTER_QUEUE is no option" in capsys.readouterr().err
+
+
+def test_several_ranks_run_no_notebooks(folder, monkeypatch, capsys):
+    (folder / "01_good.py").write_text(GOOD)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert run.main([], folder) == 2
+    assert "torchrun -m phdlib.train" in capsys.readouterr().err
 
 
 def test_killed_in_the_middle_it_leaves_the_old_notebook_and_no_kernel(folder, tmp_path):

@@ -31,6 +31,7 @@ sequence = None  # the test sequence in the explorer, by number; None: the steep
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+
 from phdlib import figures_statues, phd_study, publish, settings
 from phdlib.data import phd_role
 from phdlib.phd_experiments import role_clips

@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 import torch
 from IPython.display import Markdown, display
+
 from phdlib import figures_failures, phd_study, publish, settings
 from phdlib.baselines import torso
 from phdlib.data import phd_role

@@ -1,0 +1,98 @@
+"""Claims that rest on several comparisons at once, such as "better at every horizon, with and without DTW".
+
+A :class:`Finding` is one comparison with the bounds that its interval has to keep. A :class:`Judgement` is a claim: it
+holds if all of its findings do, and is reported by the one that comes nearest to failing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from phdlib.statistics import Effect
+from phdlib.verdicts import Verdicts
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One comparison: ``what`` is compared, the ``effect`` in ``unit``, and the bounds that its whole 95 % interval has
+    to lie between: ``above`` for "better by more than", both for "equal within"."""
+
+    what: str
+    effect: Effect
+    unit: str
+    above: float = 0.0
+    below: float = math.inf
+
+    @property
+    def margin(self) -> float:
+        """How far the interval's worse end is inside the bounds; negative where it is outside."""
+        return min(self.effect.low - self.above, self.below - self.effect.high)
+
+    @property
+    def holds(self) -> bool:
+        return self.margin > 0  # False for NaN too
+
+    @property
+    def bounds(self) -> str:
+        """The bounds in words: "above 1", "from -1 to 1", "below 3"."""
+        if math.isinf(self.below):
+            return f"above {self.above:g}"
+        return f"below {self.below:g}" if math.isinf(self.above) else f"from {self.above:g} to {self.below:g}"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim by its inventory ``id``: our ``statement`` of it, thresholds included, what is ``published``, and the
+    ``findings`` that have to hold, all of them. ``note``: what a reader of the verdict should know besides."""
+
+    id: str
+    statement: str
+    published: str
+    findings: tuple[Finding, ...]
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.findings:
+            raise ValueError(f"{self.id}: a judgement needs findings, found none")
+
+    @property
+    def holds(self) -> bool:
+        return all(finding.holds for finding in self.findings)
+
+    @property
+    def weakest(self) -> Finding:
+        """The finding that comes nearest to failing, or fails by most."""
+        return min(self.findings, key=lambda finding: -math.inf if math.isnan(finding.margin) else finding.margin)
+
+    def enter(self, verdicts: Verdicts) -> None:
+        """Into the notebook's verdicts, by the weakest finding."""
+        kept, weakest = sum(finding.holds for finding in self.findings), self.weakest
+        unit = f"{weakest.unit} ({weakest.what})"
+        if len(self.findings) > 1:
+            unit += f"; the weakest of {len(self.findings)} comparisons, of which {kept} hold"
+        if self.note:
+            unit += f"; {self.note}"
+        verdicts.judge(self.id, self.statement, weakest.effect, unit, self.published, self.holds)
+
+
+def evidence(judgements: Sequence[Judgement]) -> pd.DataFrame:
+    """All findings as a table: claim, comparison, effect, interval, unit, what was asked of the interval, outcome."""
+    rows = [
+        {
+            "claim": judgement.id.removeprefix("PHD-"),
+            "comparison": finding.what,
+            "effect": finding.effect.value,
+            "from": finding.effect.low,
+            "to": finding.effect.high,
+            "unit": finding.unit,
+            "interval to lie": finding.bounds,
+            "holds": "yes" if finding.holds else "no",
+        }
+        for judgement in judgements
+        for finding in judgement.findings
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,58 @@
+"""What PHD's claims about Tables 2, 3 and 8 are judged by: differences between rows, from evaluated windows.
+
+A claim is judged by the reading of the table that it rests on: Table 2 is ``mean_dtw``, Tables 3 and 8 are ``frame``
+(:mod:`phdlib.futures`); where it names both tables, both have to bear it out. Effects are differences between rows on
+the same windows, turned so that above zero is what the claim says, be it mm or PCK points; intervals are bootstraps
+over takes and seeds, the seeds of all rows drawn together, since the n-th models of all rows share their encoder's
+first training. :data:`CLEAR` is the smallest difference that counts where a claim says "clearly", and the largest that
+passes for none where it says "the same".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from phdlib.findings import Finding
+from phdlib.future_tables import Tables, compare
+from phdlib.statistics import Effect
+
+LATENT, NO_STRIP, POSE, CONSTANT, NEIGHBOUR = "AR on Φ", "No L_movie strip", "AR on Θ", "Constant", "Nearest Neighbour"
+METHODS = (LATENT, NO_STRIP, POSE, CONSTANT, NEIGHBOUR)
+FULL = "AR on Φ, full 3D"
+READING = {"Table 2": "mean_dtw", "Table 8": "frame", "Table 3": "frame"}
+BOTH = ("Table 2", "Table 8")
+UNITS = {"h36m": "mm", "penn": "PCK points"}
+ROLE = {"h36m": "Human3.6M role", "penn": "Penn role"}
+CLEAR = 1.0  # mm, or PCK points
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Evaluated ``rows`` (role -> method -> a table per seed), and how their differences are drawn."""
+
+    rows: Mapping[str, Mapping[str, Tables]]
+    rng: np.random.Generator
+    draws: int = 1000
+
+    def effect(self, role: str, picks: Sequence[tuple[str, int, str]], statistic: Callable[..., float]) -> Effect:
+        """``statistic`` of the mean errors at some (method, horizon, table), in the order of ``picks``. Errors: what is
+        better when lower, so a PCK comes with its sign turned."""
+        if missing := [method for method, _, _ in picks if method not in self.rows[role]]:
+            raise ValueError(f"{ROLE[role]}: no rows of {missing[0]!r}; there are {', '.join(self.rows[role])}")
+        sign = 1.0 if role == "h36m" else -1.0
+        models = [self.rows[role][method] for method, _, _ in picks]
+        return compare(
+            models, [(horizon, READING[table]) for _, horizon, table in picks],
+            lambda *values: statistic(*(sign * value for value in values)), self.rng, draws=self.draws,
+            paired=len({len(tables) for tables in models}) == 1,
+        )  # fmt: skip
+
+    def better(
+        self, role: str, a: str, b: str, horizon: int, table: str, above: float = 0.0, below: float = np.inf
+    ) -> Finding:
+        """By how much ``a`` is better than ``b``."""
+        effect = self.effect(role, [(a, horizon, table), (b, horizon, table)], lambda x, y: y - x)
+        return Finding(f"{table}, {ROLE[role]}, {horizon}: {a} against {b}", effect, UNITS[role], above, below)
