@@ -28,8 +28,9 @@ class AllVisible(pe.Tracks):
         self._visible = torch.ones_like(self._visible)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, cache: str) -> None:
     torch.set_num_threads(1)
+    os.environ["PHDLIB_CACHE"] = cache  # empty, but the body comes from that of all tests
     pe.load_body, pe.phd_role.recorded, pe.phd_role.load = lambda: BODY, recorded, load
     pe.with_features = lambda _, clips: [replace(c, features=features_of(in_camera_frame(c))) for c in clips]
     pe.Tracks, train_stage, trained = AllVisible, pe.train_stage, []
@@ -47,4 +48,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -19,16 +19,16 @@ from phdlib.runs import read_or_run
 SCRIPTS = Path(__file__).parent
 
 
-def start(script: str, *arguments: str, cache: Path, size: int) -> list[str]:
+def start(script: str, *arguments: str, size: int, **variables: str) -> list[str]:
     """Run a script in ``size`` processes with torchrun's variables; what they print."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    hidden = {"PHDLIB_CACHE": str(cache), "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    shared = {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), **variables}
     running = []
     for rank in range(size):
         own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size)}
-        environment = os.environ | hidden | (own if size > 1 else {})
+        environment = os.environ | shared | (own if size > 1 else {})
         command = [sys.executable, str(SCRIPTS / script), *arguments]
         running.append(
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -44,8 +44,8 @@ def start(script: str, *arguments: str, cache: Path, size: int) -> list[str]:
 def test_ranks_train_one_experiment_into_one_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """f_3D's start and stage 1: shared by two ranks, written once, read by both, and equal to one process' but for
     rounding."""
-    start("rank_processes.py", str(tmp_path), cache=tmp_path / "one", size=1)
-    start("rank_processes.py", str(tmp_path), cache=tmp_path / "two", size=2)
+    start("rank_processes.py", str(tmp_path), str(tmp_path / "one"), size=1)
+    start("rank_processes.py", str(tmp_path), str(tmp_path / "two"), size=2)
     one, first, second = (torch.load(tmp_path / name, weights_only=False) for name in ("1-0.pt", "2-0.pt", "2-1.pt"))
     assert one["trained"] == [1, 1] and first["trained"] == second["trained"] == [2, 2]
     assert first["first"] == second["first"] == first["process"] != second["process"]
@@ -62,7 +62,7 @@ def test_ranks_train_one_experiment_into_one_cache(tmp_path: Path, monkeypatch: 
 
 def test_what_cannot_be_shared_is_the_firsts_and_its_errors_are_everybodys(tmp_path: Path) -> None:
     """An experiment by another recipe runs on the first rank alone, which there knows of no other."""
-    printed = start("rank_small.py", cache=tmp_path, size=2)
+    printed = start("rank_small.py", size=2, PHDLIB_CACHE=str(tmp_path))
     assert (tmp_path / "runs").read_text().splitlines() == ["1 1", "1 0", "-2 0"]
     assert [text.splitlines()[-1] for text in printed] == [
         "ValueError: seed -2: expected at least 0",

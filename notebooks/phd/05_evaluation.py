@@ -22,7 +22,7 @@
 # role" and "Penn role" say which data set a part of it stands for. Nothing here was measured on Human3.6M or Penn Action.
 #
 # *Time:* at `standard` on two cores about three minutes, once the models of `04_autoregression` are trained (which this
-# notebook does itself where they are missing, in ten minutes); with `smoke` less than a minute.
+# notebook does itself where they are missing, in ten minutes); with `smoke` a minute.
 
 # %% tags=["parameters"]
 profile = None  # smoke, standard or paper; None: $PHDLIB_PROFILE, or standard

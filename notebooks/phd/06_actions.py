@@ -23,7 +23,7 @@
 # running mean of the warped frames, without DTW the frame itself: that is what the paper's tables hold, as the arithmetic in
 # `05_evaluation` shows.
 #
-# *Time:* at `standard` on two cores about a minute once the models are trained, with `smoke` a few seconds.
+# *Time:* at `standard` on two cores about a minute once the models are trained, with `smoke` half a minute.
 
 # %% tags=["parameters"]
 profile = None  # smoke, standard or paper; None: $PHDLIB_PROFILE, or standard
