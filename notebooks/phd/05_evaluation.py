@@ -372,6 +372,10 @@ display(
 # Five frames ahead, without DTW, against two predictors that see the present frame alone: [27] hallucinates a movie strip
 # from the frame's features, [11] forecasts 2D keypoints. Both are trained here (`phdlib/single_image.py`), [11] for five
 # frames as in the paper.
+#
+# Two choices favour them. f_3D's regressor for five frames ahead goes on learning with the hallucinator (as the encoder
+# leaves it, it says hardly more than the present pose). And [11] learns from the 2D keypoints of all three roles, its loss
+# aligned by equation 6 as PCK is.
 
 # %%
 single = single_image_rows(profile, data)
