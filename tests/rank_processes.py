@@ -1,4 +1,5 @@
-"""Run by test_ranks.py in one process, and in two as torchrun starts them: two of PHD's stages through the cache."""
+"""Run by test_ranks.py in one process, and in two as torchrun starts them: two of PHD's stages through the cache, and
+experiments that ranks cannot share."""
 
 from __future__ import annotations
 
@@ -9,13 +10,14 @@ from pathlib import Path
 
 import torch
 from phd_small import BODY, features_of
+from small_experiment import Drawn
 from test_phd_experiments import LATENT, fields, load, recorded
 
 from phdlib import phd_experiments as pe
 from phdlib import ranks
 from phdlib.data.phd_role import in_camera_frame
 from phdlib.phd_experiments import EncoderExperiment
-from phdlib.runs import read_or_run
+from phdlib.runs import read_or_run, run_all
 
 ENCODER = EncoderExperiment(**{**fields(LATENT.before()), "dropout": 0.0})
 
@@ -41,10 +43,22 @@ def main(folder: Path, cache: str) -> None:
 
     pe.train_stage = spy
     result = [read_or_run(experiment.prepared()) for experiment in (ENCODER.before(), ENCODER, ENCODER)][-1]
-    first = ranks.first_says(os.getpid) if ranks.world_size() > 1 else os.getpid()
-    kept = {"losses": result.losses.to_numpy(), "joints": result.present["penn"].joints, "trained": trained,
-            "first": first, "process": os.getpid()}  # fmt: skip
+    kept = {"losses": result.losses.to_numpy(), "joints": result.present["penn"].joints, "trained": trained}
+    if ranks.world_size() > 1:
+        kept |= {"first": ranks.first_says(os.getpid), "process": os.getpid(), **unshared()}
     torch.save(kept, folder / f"{ranks.world_size()}-{os.environ.get('RANK', 0)}.pt")
+
+
+def unshared() -> dict[str, object]:
+    """Who ran what only one can run, and what became of the last, which fails."""
+    if ranks.is_first():
+        Drawn().load()
+    drawn = run_all([Drawn(seed=1, depth=1), Drawn(seed=1)])
+    try:
+        read_or_run(Drawn(seed=-2).prepared())
+    except (ValueError, RuntimeError) as error:
+        return {"run by": {one["process"] for one in drawn}, "error": f"{type(error).__name__}: {error}"}
+    return {}
 
 
 if __name__ == "__main__":

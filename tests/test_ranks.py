@@ -16,60 +16,45 @@ from rank_processes import ENCODER
 from phdlib import ranks, train
 from phdlib.runs import read_or_run
 
-SCRIPTS = Path(__file__).parent
 
-
-def start(script: str, *arguments: str, size: int, **variables: str) -> list[str]:
-    """Run a script in ``size`` processes with torchrun's variables; what they print."""
+def start(folder: Path, cache: Path, size: int) -> list[dict]:
+    """rank_processes.py in ``size`` processes with torchrun's variables; what each of them left."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    shared = {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), **variables}
-    running = []
+    shared = {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    command, running = [sys.executable, str(Path(__file__).with_name("rank_processes.py")), str(folder), str(cache)], []
     for rank in range(size):
         own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size)}
-        environment = os.environ | shared | (own if size > 1 else {})
-        command = [sys.executable, str(SCRIPTS / script), *arguments]
-        running.append(
-            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        )
-    printed = []
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        running.append(subprocess.Popen(command, env=os.environ | shared | (own if size > 1 else {}), **pipes))
     for process in running:
         output, _ = process.communicate(timeout=600)
         assert process.returncode == 0, output
-        printed.append(output)
-    return printed
+    return [torch.load(folder / f"{size}-{rank}.pt", weights_only=False) for rank in range(size)]
 
 
-def test_ranks_train_one_experiment_into_one_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """f_3D's start and stage 1: shared by two ranks, written once, read by both, and equal to one process' but for
-    rounding."""
-    start("rank_processes.py", str(tmp_path), str(tmp_path / "one"), size=1)
-    start("rank_processes.py", str(tmp_path), str(tmp_path / "two"), size=2)
-    one, first, second = (torch.load(tmp_path / name, weights_only=False) for name in ("1-0.pt", "2-0.pt", "2-1.pt"))
+def test_ranks_train_into_one_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """f_3D's start and stage 1 are shared by two ranks, written once, read by both, and equal to one process' but for
+    rounding; an experiment by another recipe runs on the first rank alone, which there knows of no other."""
+    (one,), (first, second) = start(tmp_path, tmp_path / "one", 1), start(tmp_path, tmp_path / "two", 2)
     assert one["trained"] == [1, 1] and first["trained"] == second["trained"] == [2, 2]
-    assert first["first"] == second["first"] == first["process"] != second["process"]
     assert np.array_equal(first["losses"], second["losses"]) and np.array_equal(first["joints"], second["joints"])
     assert first["losses"] == pytest.approx(one["losses"], rel=1e-3, abs=1e-6)
     assert np.allclose(first["joints"], one["joints"], atol=1e-3)
     for cache in ("one", "two"):
-        files = [path.name for path in (tmp_path / cache / "experiments").rglob("*") if path.is_file()]
+        files = [path.name for path in (tmp_path / cache / "experiments").glob("phd*/*/*")]
         assert files.count("job.pkl") == files.count("job.sha256") == 2 and "partial.pt" not in files
+
+    assert first["first"] == second["first"] == first["process"] != second["process"]
+    assert first["run by"] == second["run by"] == {first["process"]}
+    assert (tmp_path / "two" / "runs").read_text().splitlines() == ["1 1", "1 0", "-2 0"]
+    assert first["error"] == "ValueError: seed -2: expected at least 0"
+    assert second["error"] == f"RuntimeError: the first of 2 processes failed: {first['error']}"
+
     monkeypatch.setenv("PHDLIB_CACHE", str(tmp_path / "two"))
     again = read_or_run(ENCODER.prepared())  # here, by one process
     assert np.array_equal(again.present["penn"].joints, second["joints"])
-
-
-def test_what_cannot_be_shared_is_the_firsts_and_its_errors_are_everybodys(tmp_path: Path) -> None:
-    """An experiment by another recipe runs on the first rank alone, which there knows of no other."""
-    printed = start("rank_small.py", size=2, PHDLIB_CACHE=str(tmp_path))
-    assert (tmp_path / "runs").read_text().splitlines() == ["1 1", "1 0", "-2 0"]
-    assert [text.splitlines()[-1] for text in printed] == [
-        "ValueError: seed -2: expected at least 0",
-        "RuntimeError: the first of 2 processes failed: ValueError: seed -2: expected at least 0",
-    ]
-    processes = {line for text in printed for line in text.splitlines() if line.startswith("run by ")}
-    assert len(processes) == 1
 
 
 def test_alone_hides_torchruns_variables_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
