@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -92,12 +93,24 @@ def read_or_run(experiment: Any) -> Any:
 
 def _sealed(experiment: Any) -> Any:
     clusters.keep(experiment)
-    result = experiment.run()
+    with one_thread():
+        result = experiment.run()
     path, seal = _result_file(experiment)
     digest = file_fingerprint(path)
     if not seal.exists() or seal.read_text() != digest:
         write_atomically(seal, lambda temporary: temporary.write_text(digest))
     return result
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """What is computed in this process gives what a worker gives, which has one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _read_or_run_together(experiment: Any) -> Any:

@@ -90,6 +90,23 @@ def test_a_failed_run_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(read_or_run(SMALL.prepared()).losses) == 2
 
 
+def test_what_runs_here_has_one_thread_as_in_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, seen = torch.get_num_threads(), []
+    whole = experiments.train_lifter
+
+    def spy(*args, **kwargs):
+        seen.append(torch.get_num_threads())
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(experiments, "train_lifter", spy)
+    torch.set_num_threads(2)
+    try:
+        read_or_run(SMALL.prepared())
+        assert seen == [1] and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_profiles_differ_from_the_paper_only_where_they_say_so() -> None:
     assert profiles.departures("paper").empty
     listed = profiles.departures("standard").set_index("what")
