@@ -195,9 +195,10 @@ display(
 )
 
 # %% [markdown]
-# **All other notebooks use images**, whatever this table says: they are what the paper is about, predicting the future
-# "from video". The lifter's features are for those who want to try something within minutes: most functions take
-# `features="lifter"`.
+# **All other notebooks use the profile's own provider.** At `smoke` and `standard` that is the lifter: a network on images
+# that two cores train in minutes sees next to nothing, in training as little as on new people, and a future cannot be
+# foreseen from a present that was not read. At `paper` it is images, which are what the paper is about. So no verdict of
+# a `standard` run is on prediction from pixels; most functions take `features="images"` to try.
 
 # %% [markdown]
 # ## Verdicts

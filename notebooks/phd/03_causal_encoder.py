@@ -85,7 +85,7 @@ provenance = publish.Provenance(
 #
 # Take a clip, replace one frame by another of the same clip, and see which outputs move. Row *i*, column *t* of a picture
 # below says how far output *t* moves when frame *i* is replaced, as a share of what a frame does to its own output. A causal
-# encoder leaves everything left of the diagonal white: exactly zero, not almost.
+# encoder leaves everything left of the diagonal white: exactly zero, not almost. All of it is of one clip and one seed.
 
 # %%
 clips, _ = role_clips(experiments["causal"][0].features(), "human36m", "test")
@@ -215,8 +215,8 @@ pd.DataFrame({"moved by, %": {lag: 100 * move for lag, move in past.items()}}).r
 far = sum(move for lag, move in past.items() if lag > 4)
 display(
     Markdown(
-        f"All twelve frames before the present together move a strip by **{100 * sum(past.values()):.1f} %** of what the "
-        f"present does, those more than four frames back by {100 * far:.2f} %. Where that is little, Table 1 compares "
+        f"Added up over the twelve frames before the present, a strip is moved by **{100 * sum(past.values()):.1f} %** of "
+        f"what the present does, by those more than four frames back {100 * far:.2f} %. Where that is little, Table 1 compares "
         f"encoders that hardly look beyond the present, and its rows differ by little whatever they are allowed to see."
     )
 )
@@ -256,16 +256,17 @@ display(Markdown(f"Of the error's variance, **{100 * share:.0f} %** lies below 2
 # %%
 verdicts = Verdicts()
 paper = "causal minus non-causal [27]: as in the paper"
-reconst, keypoints = effects[paper, "h36m_reconst"], effects[paper, "penn_pck"]
-inside = all(
-    effect.low > -1 and effect.high < 1
-    for effect in (effects[paper, column] for column in present_tables.COLUMNS)
-)
+units = {"h36m_mpjpe": "mm MPJPE", "h36m_reconst": "mm P-MPJPE", "penn_pck": "PCK points"}
+three = {unit: effects[paper, column] for column, unit in units.items()}
+unit = min(three, key=lambda u: min(three[u].low + 1, 1 - three[u].high))
+inside = three[unit].low > -1 and three[unit].high < 1
 statement = (
     "The causal encoder reads the present as well as the non-causal: MPJPE and P-MPJPE within 1 mm, PCK within 1 point. "
-    f"Shown: P-MPJPE; MPJPE {effects[paper, 'h36m_mpjpe'].value:+.2f} mm, PCK {keypoints.value:+.2f} points."
+    "Shown: the measure whose interval reaches farthest; below zero in mm the causal one errs less."
 )
-verdicts.judge("PHD-C01", statement, reconst, "mm", "+0.2 mm, -0.2 mm, +1.0 points", inside)
+verdicts.judge(
+    "PHD-C01", statement, three[unit], unit, "+0.2 mm, -0.2 mm, +1.0 points", inside
+)
 strict = int((matrices["causal"].tril(-1) != 0).sum())
 statement = (
     "No output of the causal encoder depends on a later frame (how many of all pairs do)."

@@ -10,7 +10,7 @@
 # # Which motions can be foreseen?
 #
 # PHD's appendix takes its results apart by action: **Tables 4 and 6** for Human3.6M with and without dynamic time warping,
-# **Tables 5 and 7** for Penn Action. From them it reads that periodic motion is foreseen best, small motion well and
+# **Tables 5 and 7** for Penn Action. From them it reads that periodic motion is foreseen best, small motion reasonably and
 # intricate poses badly, that fast straight motions go better than such that turn, and that without DTW the fast ones
 # collapse.
 #
@@ -232,7 +232,7 @@ publish.save_table(
 rises
 
 # %% [markdown]
-# Properties hang together: what is fast is rarely straight over more than a second, what repeats is never straight. Before
+# Properties hang together: what is fast is rarely straight over more than a second, what repeats is seldom straight. Before
 # one of them is called the reason, look at how they go with each other:
 
 # %%
