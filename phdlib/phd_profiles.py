@@ -70,7 +70,9 @@ _SMALL_IMAGES = {
     "size": 64, "grid": 0.02, "stem": 32, "widths": (32, 64, 128, 256), "depths": (1, 1, 1, 1), "bottleneck": False,
     "stride": 5,
 }  # fmt: skip
-_TINY_IMAGES = {**_SMALL_IMAGES, "size": 32, "stem": 16, "widths": (16, 32), "depths": (1, 1), "stride": 50}
+_TINY_IMAGES = {
+    **_SMALL_IMAGES, "size": 32, "grid": 0.08, "stem": 16, "widths": (16, 32), "depths": (1, 1), "stride": 50,
+}  # fmt: skip
 _FEW = {"epochs": 2, "steps_per_epoch": 3}
 
 PHD_SIZES: dict[str, PHDSizes] = {
