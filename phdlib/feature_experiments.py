@@ -24,7 +24,7 @@ from phdlib.features import Features, ImageFeatures, KeypointFeatures, add_featu
 from phdlib.lifting import TemporalModel
 from phdlib.metrics import mpjpe, p_mpjpe
 from phdlib.resnet import ResNet
-from phdlib.runs import Experiment, read_or_run
+from phdlib.runs import Experiment, one_thread, read_or_run
 from phdlib.single_frame import Crops, FrameNetwork, frame_loss, labelled_crops, shuffled
 from phdlib.skeleton import H36M17
 from phdlib.training import Trained, local_fabric, train, train_lifter
@@ -198,7 +198,8 @@ def with_features(experiment: FeatureExperiment, clips: Sequence[Clip], jobs: in
     if len(missing) > 1 and jobs > 1 and not torch.cuda.is_available():
         read_or_run(experiment)
         run_in_processes(_add, [(experiment, missing[i::jobs]) for i in range(jobs)], jobs, len(missing), "features")
-    return _add((experiment, clips), lambda: None)  # a training that reads its features has other things to count
+    with one_thread():  # as in a worker, so that phi does not depend on how many clips were missing
+        return _add((experiment, clips), lambda: None)  # a training that reads its features has other things to count
 
 
 def _add(piece: tuple[FeatureExperiment, list[Clip]], on_clip: Callable[[], None] = tick) -> list[Clip]:

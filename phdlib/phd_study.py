@@ -35,7 +35,7 @@ from phdlib.phd_experiments import (
 )
 from phdlib.phd_model import PHD
 from phdlib.regressor import split_omega
-from phdlib.runs import read_or_run, run_all
+from phdlib.runs import one_thread, read_or_run, run_all
 from phdlib.workers import run_in_processes, tick
 
 SHORT = {"human36m": "h36m", "penn": "penn"}  # as the columns of the published tables begin
@@ -211,7 +211,8 @@ def _rows(experiment: PHDExperiment, method: str, role: str) -> pd.DataFrame:
 
     path = _path(experiment, method, role)
     name, _, key = path.stem.rpartition("-")
-    table = pd.DataFrame(cache.cached_arrays(name, key, build, path.parent))
+    with one_thread():  # as in a worker
+        table = pd.DataFrame(cache.cached_arrays(name, key, build, path.parent))
     about = known.about.iloc[table["window"].to_numpy()].reset_index(drop=True)
     return pd.concat([about, table], axis=1)
 
