@@ -16,8 +16,9 @@ import time
 from phdlib import ranks, settings
 
 
-def train(profile: str, data: str = "embedded", features: str = "images") -> int:
-    """Train, or find in the cache, all rows of :mod:`phdlib.phd_profiles`; how many experiments those are."""
+def train(profile: str, data: str = "embedded", features: str | None = None) -> int:
+    """Train, or find in the cache, all rows of :mod:`phdlib.phd_profiles`; how many those are. ``features``:
+    "images", "lifter", or None for the profile's own."""
     from phdlib import phd_profiles
     from phdlib.phd_experiments import run_stages
     from phdlib.runs import run_all
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m phdlib.train", description="Train PHD's rows into the cache.")
     parser.add_argument("--profile", default=settings.current_profile(), help=", ".join(settings.PROFILES))
     parser.add_argument("--data", default=settings.current_data(), help=", ".join(settings.DATA_SOURCES))
-    parser.add_argument("--features", default="images", choices=("images", "lifter"))
+    parser.add_argument("--features", choices=("images", "lifter"), help="default: the profile's")
     chosen = parser.parse_args(arguments)
     try:
         settings.check_profile(chosen.profile)
