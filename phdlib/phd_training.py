@@ -17,6 +17,7 @@ import torch
 from lightning_fabric import Fabric
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from phdlib.data.phd_role import CONDITIONING, SHORTEST
 from phdlib.data.phd_tracks import Sample, Tracks, mixed_batches
@@ -35,6 +36,8 @@ class StageRecipe(BaseModel):
     """How a stage is trained. The paper states none of it.
 
     ``clips``: how many of each role a batch has, all processes together. ``prior_lr`` is the discriminators'.
+    ``average``: what a stage leaves is a running mean of its weights, of which each step keeps this share; 0 leaves the
+    last ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +48,7 @@ class StageRecipe(BaseModel):
     lr: PositiveFloat = 1e-4
     lr_decay: PositiveFloat = 0.97  # factor per epoch
     prior_lr: PositiveFloat = 1e-4
+    average: float = Field(0.97, ge=0, lt=1)
     weights: Weights = Weights()
     precision: str = "32-true"  # Fabric's name
 
@@ -170,8 +174,8 @@ def train_stage(
 
     All that is not ``trained`` is frozen and in evaluation. Each epoch has generators of its own, so that an epoch does
     not depend on those before it but through the weights: the order of the data is the same in all processes, dropout
-    (``draws``) each process' own. ``checkpoint`` is written after every epoch and deleted at the end: a run that was
-    killed ends with the same weights, bit for bit.
+    (``draws``) each process' own. At the end ``model`` has the running mean of its weights. ``checkpoint`` is written
+    after every epoch and deleted at the end: a run that was killed ends with the same weights, bit for bit.
     """
     fabric = fabric or local_fabric(recipe.precision)
     fabric.launch()
@@ -182,7 +186,8 @@ def train_stage(
     trained.requires_grad_(True).train()
     learner = torch.optim.Adam(trained.parameters(), lr=recipe.lr, fused=True)
     critic = torch.optim.Adam(prior.parameters(), lr=recipe.prior_lr, fused=True)
-    state = {"model": model, "prior": prior, "learner": learner, "critic": critic}
+    averaged = AveragedModel(trained, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
+    state = {"model": model, "prior": prior, "learner": learner, "critic": critic, "averaged": averaged}
     losses, seconds = _resume(checkpoint, state) if checkpoint is not None and checkpoint.exists() else ([], 0.0)
     steppers = [fabric.setup_optimizers(optimizer) for optimizer in (learner, critic)]
     for epoch in range(len(losses), recipe.epochs):
@@ -196,6 +201,7 @@ def train_stage(
             with fabric.autocast():
                 outcome = objective(batch, epoch, prior, draws)
             _step(fabric, steppers[0], outcome.loss, trained)
+            averaged.update_parameters(trained)
             terms = {**outcome.terms, "loss": outcome.loss}
             if recipe.weights.adversarial:
                 prior.requires_grad_(True)
@@ -215,6 +221,7 @@ def train_stage(
         on_epoch()
     if checkpoint is not None and fabric.is_global_zero:
         checkpoint.unlink(missing_ok=True)
+    trained.load_state_dict(averaged.module.state_dict())
     model.requires_grad_(False).eval()
     return Learned(losses, seconds, recipe.epochs * recipe.steps_per_epoch)
 

@@ -298,3 +298,17 @@ def test_two_processes_lose_what_one_loses(tmp_path: Path) -> None:
         assert a == pytest.approx(b, rel=1e-4, abs=1e-7)
     assert torch.allclose(single["weights"], shared_out["weights"], atol=1e-4)
     assert shared_out["world_size"] == 2
+
+
+def test_a_stage_leaves_the_running_mean_of_its_weights() -> None:
+    """Trainings of 1, 2 and 3 steps pass the same points; of three, the mean keeps 0.9 at each step."""
+    short, passed = StageRecipe(**{**TINY, "epochs": 1}, average=0), []
+    for steps in (1, 2, 3):
+        model, prior = parts(None)
+        learn(model, prior, short.model_copy(update={"steps_per_epoch": steps}))
+        passed.append(weights(model))
+    model, prior = parts(None)
+    learn(model, prior, short.model_copy(update={"steps_per_epoch": 3, "average": 0.9}))
+    mean = 0.9 * (0.9 * passed[0] + 0.1 * passed[1]) + 0.1 * passed[2]
+    assert torch.allclose(weights(model), mean, atol=1e-6)
+    assert not torch.allclose(weights(model), passed[2], atol=1e-5)
