@@ -7,7 +7,7 @@ usage() {
 Regenerate the tables and figures of two papers of 3D human motion, PHD and VideoPose3D.
 
   ./reproduce.sh [options]      run the notebooks; results go to figures/ and notebooks/
-  ./reproduce.sh test [...]     run the tests, and the notebooks at their smallest (further arguments go to pytest)
+  ./reproduce.sh test [...]     run the tests, and the notebooks at their smallest; with arguments, pytest on these
   ./reproduce.sh lab [...]      open the notebooks in JupyterLab (further arguments go to jupyter lab)
 
 Options
@@ -185,6 +185,9 @@ case $action in
     "$python" -m ruff check .
     "$python" -m ruff format --check .
     export PHDLIB_PROFILE=smoke PHDLIB_DATA_SOURCE=embedded
-    exec "$python" -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=600 tests notebooks "$@"
+    notebooks=(--nbval-lax --nbval-current-env --nbval-cell-timeout=600)
+    if [ $# -gt 0 ]; then exec "$python" -m pytest "${notebooks[@]}" "$@"; fi
+    OMP_NUM_THREADS=1 "$python" -m pytest -n auto --maxprocesses=4 --dist loadfile tests
+    exec "$python" -m pytest "${notebooks[@]}" notebooks # one after the other: they share what one of them trains
     ;;
 esac

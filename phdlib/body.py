@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,21 +18,12 @@ from smplx.lbs import batch_rigid_transform, batch_rodrigues
 from smplx.utils import Struct
 from torch import Tensor, nn
 
+from phdlib.data.smpl_files import read_smpl
 from phdlib.open_body import open_body
 from phdlib.skeleton import SMPL24, Skeleton
 
 BETAS = 10
 _POSE_FEATURES = 9 * (len(SMPL24) - 1)
-# The form of an SMPL file: V vertices, F faces, S shape directions (the first ten are used).
-SMPL_FORM = {
-    "v_template": ("V", 3),
-    "shapedirs": ("V", 3, "S"),
-    "posedirs": ("V", 3, _POSE_FEATURES),
-    "J_regressor": (len(SMPL24), "V"),
-    "weights": ("V", len(SMPL24)),
-    "kintree_table": (2, len(SMPL24)),
-    "f": ("F", 3),
-}
 _CHUNK = 4096  # frames that the keypoint regressor takes at once: some 50 MB
 SUBJECTS = {"human36m": ("S1", "S5", "S6", "S7", "S8", "S9", "S11"), "humaneva": ("S1", "S2", "S3")}
 SUBJECT_SEED = 53  # of the first 200, the draw whose heights lie best apart: 1.60 to 1.85 m on the open body
@@ -223,33 +212,5 @@ def check_parameters(theta: Tensor, beta: Tensor, trans: Tensor | None) -> tuple
 
 
 def load_body(path: str | Path | None = None) -> Body:
-    """The open body, or the one in an SMPL file (.npz). ``ValueError`` names file, key, found and expected."""
-    return Body(open_body() if path is None else read_smpl_form(Path(path)))
-
-
-def read_smpl_form(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of an SMPL .npz, shapes checked. ``ValueError`` or ``FileNotFoundError`` name what is wrong."""
-    if path.suffix == ".pkl":
-        keys = ", ".join(SMPL_FORM)
-        raise ValueError(f"{path}: reading a pickle can run code; convert it to an .npz of plain arrays {keys}")
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such body file; expected an .npz in SMPL's form")
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in SMPL_FORM if key in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path}: not a readable .npz of plain arrays ({error})") from error
-    missing = [key for key in SMPL_FORM if key not in arrays]
-    if missing:
-        raise ValueError(f"{path}: misses {', '.join(missing)}; an SMPL file has {', '.join(SMPL_FORM)}")
-    sizes = {"V": len(arrays["v_template"]), "F": len(arrays["f"]), "S": arrays["shapedirs"].shape[-1]}
-    for key, form in SMPL_FORM.items():
-        expected = tuple(sizes.get(size, size) for size in form)
-        if arrays[key].shape != expected:
-            raise ValueError(f"{path}: {key} has shape {arrays[key].shape}, expected {expected}")
-    if sizes["S"] < BETAS:
-        raise ValueError(f"{path}: shapedirs has {sizes['S']} shape directions, expected at least {BETAS}")
-    parents = arrays["kintree_table"][0].astype(np.int64)[1:].tolist()
-    if parents != list(SMPL24.parents[1:]):
-        raise ValueError(f"{path}: kintree_table has parents {parents}, expected {list(SMPL24.parents[1:])}")
-    return arrays
+    """The open body, or the one in an SMPL file, .pkl or .npz (:func:`phdlib.data.smpl_files.read_smpl`)."""
+    return Body(open_body() if path is None else read_smpl(path))

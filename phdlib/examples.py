@@ -87,10 +87,11 @@ def periodicity(joints: Tensor, lags: tuple[int, int] = LAGS) -> float:
     return float(max(again.max(), 0.0)) if len(again) else 0.0
 
 
-def periodicities(clips: Sequence[Clip]) -> pd.Series:
-    """:func:`periodicity` by action: the mean over its clips the highest
-    first."""
+def periodicities(clips: Sequence[Clip], shown: Sequence[int] | None = None) -> pd.Series:
+    """:func:`periodicity` by action, the highest first: the mean over its clips, or, where ``shown`` gives the clip of
+    each window by number, over its windows, in which long clips weigh more."""
     rows = pd.DataFrame(
         {"action": [clip.action for clip in clips], "value": [periodicity(clip.joints3d) for clip in clips]}
     )
+    rows = rows if shown is None else rows.iloc[list(shown)]
     return rows.groupby("action")["value"].mean().sort_values(ascending=False, kind="stable")

@@ -13,13 +13,13 @@ import pandas as pd
 import torch
 from torch import nn
 
-from phdlib.data import embedded
+from phdlib.data import embedded, sources
 from phdlib.data.clip import Clip
 from phdlib.data.windows import Windows
 from phdlib.evaluation import evaluate_lifter
 from phdlib.folding import fold_batch_norm
 from phdlib.lifting import StridedTemporalModel, TemporalModel
-from phdlib.runs import Experiment, data_key, read_or_run, run_all
+from phdlib.runs import Experiment, read_or_run, run_all
 from phdlib.seq2seq import Seq2Seq
 from phdlib.training import local_fabric, train_lifter
 from phdlib.workers import tick
@@ -123,5 +123,4 @@ def for_clips(model: TemporalModel | Seq2Seq) -> nn.Module:
 @lru_cache(maxsize=2)  # a training and a test part; several levels of keypoints would fill the memory
 def load_clips(data: str, keypoints: str, part: str, role: str = "human36m") -> tuple[Clip, ...]:
     """Clips of a data source's role, kept in memory."""
-    data_key(data)
-    return tuple(embedded.load(keypoints, role, parts=(part,)))
+    return sources.clips(data, keypoints, part, role)

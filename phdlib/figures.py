@@ -206,6 +206,13 @@ def render_frames(clip: Clip, frames: Sequence[int], body: Body | None = None) -
     return [render_mesh(mesh, body.faces, view, caster=caster) for mesh in seen]
 
 
+def pictures(clip: Clip, frames: Sequence[int]) -> list[np.ndarray]:
+    """:func:`render_frames`, or white pictures where a data source has no bodies."""
+    if clip.theta is not None:
+        return render_frames(clip, frames)
+    return [np.full((clip.camera.height, clip.camera.width, 3), 255, np.uint8) for _ in frames]
+
+
 def four_views(clips: Sequence[Clip], frame: int) -> Figure:
     """One moment of a performance from its four cameras, with each camera's 2D keypoints; hidden ones are hollow."""
     fig, axes = plt.subplots(1, len(clips), figsize=(2.8 * len(clips), 3.1))

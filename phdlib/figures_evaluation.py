@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from scipy.interpolate import PchipInterpolator
 
 from phdlib import published
@@ -92,27 +94,45 @@ def against_properties(
     for ax, (name, outcome, x, y) in zip(axes.flat, panels, strict=False):
         size = [12 + 2.5 * np.sqrt((counts or {}).get(action, 20)) for action in x.index]
         ax.scatter(x, y.reindex(x.index), s=size, color="#0072B2", alpha=0.75, lw=0)
-        _names(ax, x, y)
         ax.set_xlabel(name, fontsize=8)
         ax.set_ylabel(outcome, fontsize=8)
         ax.tick_params(labelsize=7)
         ax.margins(x=0.3, y=0.1)
         ax.spines[["top", "right"]].set_visible(False)
     fig.tight_layout(rect=(0, 0.02, 1, 1))
+    for ax, (_, _, x, y) in zip(axes.flat, panels, strict=False):
+        _names(ax, x, y)
     return fig
 
 
 def _names(ax: Axes, x: pd.Series, y: pd.Series) -> None:
-    """Actions by name beside their points: on the right, or on the left where another name is close there."""
-    near = [0.15 * (x.max() - x.min()), 0.035 * (y.max() - y.min())]
-    right: list[tuple[float, float]] = []
+    """Actions by name beside their points: on the right, or, where a name or a point is there, at the nearest free
+    place on either side, above or below. The panel has to have its final size."""
+    draw = ax.figure.canvas.get_renderer()
+    points = ax.transData.transform(np.column_stack([x, y.reindex(x.index)]))
+    places = [(dx, dy) for far in (0, 8, 16, 24, 32) for dy in ((0,) if not far else (far, -far)) for dx in (5, -5)]
+    taken: list[Bbox] = [Bbox.from_bounds(px - 3, py - 3, 6, 6) for px, py in points]
     for action in y.reindex(x.index).sort_values().index:
-        place = (x[action], y[action])
-        taken = any(abs(place[0] - a) < near[0] and abs(place[1] - b) < near[1] for a, b in right)
-        if not taken:
-            right.append(place)
-        ax.annotate(action, place, xytext=(-5 if taken else 5, 0), textcoords="offset points", fontsize=6.5,
-                    ha="right" if taken else "left", va="center")  # fmt: skip
+        own = x.index.get_loc(action)
+        found = []
+        for dx, dy in places:
+            text = ax.annotate(
+                action, (x[action], y[action]), xytext=(dx, dy), textcoords="offset points", fontsize=6.5, va="center",
+                ha="left" if dx > 0 else "right",
+                arrowprops={"arrowstyle": "-", "lw": 0.4, "color": "0.6"} if dy else None,
+            )  # fmt: skip
+            text.update_positions(draw)
+            box = Text.get_window_extent(text, draw)  # of the words, without the line
+            hits = sum(box.overlaps(other) for i, other in enumerate(taken) if i != own)
+            hits += not (ax.bbox.x0 <= box.x0 and ax.bbox.y0 <= box.y0 and box.y1 <= ax.bbox.y1)
+            found.append((hits, len(found), text, box))
+            if not hits:
+                break
+        _, _, best, box = min(found, key=lambda one: one[:2])
+        for _, _, text, _ in found:
+            if text is not best:
+                text.remove()
+        taken.append(box)
 
 
 def _tidy(ax: Axes) -> None:

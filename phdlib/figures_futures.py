@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from phdlib.future_tables import Tables, average
 from phdlib.phd_experiments import StageResult
@@ -49,7 +50,9 @@ def training_terms(results: Mapping[str, Sequence[StageResult]], terms: Sequence
         for (name, of_model), color in zip(results.items(), COLORS, strict=False):
             for seed, result in enumerate(of_model):
                 if term in result.losses:
-                    ax.plot(result.losses[term], color=color, lw=1, label=name if seed == 0 else None)
+                    values = result.losses[term]
+                    ax.plot(range(1, len(values) + 1), values, color=color, lw=1, label=name if seed == 0 else None)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         ax.set_title(term, fontsize=9)
         ax.set_xlabel("epoch", fontsize=8)
         ax.set_ylim(bottom=0)

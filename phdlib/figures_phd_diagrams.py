@@ -114,8 +114,8 @@ def figure_6(fields: Mapping[str, FieldOfView]) -> Figure:
         Patch(fc=STRIP, label="predicted, in part from real strips"),
         Patch(fc=OWN, label="from predicted strips alone"),
     ]
-    fig.legend(handles=keys, loc="lower center", ncols=5, fontsize=8, frameon=False)
-    fig.subplots_adjust(left=0.005, right=0.995, top=0.94, bottom=0.085, hspace=0.16)
+    fig.legend(handles=keys, loc="lower center", bbox_to_anchor=(0.5, 0.022), ncols=5, fontsize=8, frameon=False)
+    fig.subplots_adjust(left=0.005, right=0.995, top=0.94, bottom=0.1, hspace=0.16)
     return fig
 
 

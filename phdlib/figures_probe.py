@@ -18,7 +18,8 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 def influence_matrices(matrices: Mapping[str, Tensor]) -> Figure:
     """:func:`phdlib.causality.influences` (T, T) of several encoders on one clip, as pictures on one logarithmic scale,
-    and below them the mean by lag. White is an exact zero."""
+    and below them the mean by lag. White is an exact zero; what is below :data:`FLOOR` has that colour, and no
+    mark."""
     shown = {name: relative(matrix).cpu() for name, matrix in matrices.items()}
     N = len(shown)
     fig = plt.figure(figsize=(max(2.6 * N, 5.2) + 1, 5.4))
@@ -33,11 +34,11 @@ def influence_matrices(matrices: Mapping[str, Tensor]) -> Figure:
         ax.set_xlabel("output frame", fontsize=8)
         ax.tick_params(labelsize=7, labelleft=ax is axes[0])
     axes[0].set_ylabel("changed frame", fontsize=8)
-    bar = fig.colorbar(image, cax=fig.add_subplot(grid[0, N]))
+    bar = fig.colorbar(image, cax=fig.add_subplot(grid[0, N]), extend="min")
     bar.set_label("moved by, of what a frame\nmoves its own output", fontsize=7)
     bar.ax.tick_params(labelsize=7)
     _lags(fig.add_subplot(grid[1, :]), shown)
-    fig.subplots_adjust(left=0.07, right=0.93, top=0.89, bottom=0.1)
+    fig.subplots_adjust(left=0.07, right=0.93, top=0.87, bottom=0.1)
     return fig
 
 
@@ -45,13 +46,13 @@ def _lags(ax: plt.Axes, shown: Mapping[str, Tensor]) -> None:
     lines = zip(shown.items(), COLORS, "os^D", strict=False)
     for i, ((name, matrix), color, marker) in enumerate(lines):
         lags, means = (values.numpy() for values in by_lag(matrix))
-        moved = means > 0
+        moved = means >= FLOOR
         shift = 0.12 * (i - (len(shown) - 1) / 2)
-        ax.plot(lags[moved] + shift, means[moved].clip(FLOOR), marker, ms=3.5, color=color, label=name)
+        ax.plot(lags[moved] + shift, means[moved], marker, ms=3.5, color=color, label=name)
     ax.axvline(0, color="0.7", lw=0.8, zorder=0)
     ax.set_yscale("log")
     ax.set_ylim(FLOOR / 1.5, 3)
-    ax.set_xlabel("lag: output minus changed frame (left of 0: the past moves; no mark: exactly zero)", fontsize=8)
+    ax.set_xlabel(f"lag: output minus changed frame (left of 0: the past moves; no mark: below {FLOOR:g})", fontsize=8)
     ax.set_ylabel("moved by, mean", fontsize=8)
     ax.tick_params(labelsize=7)
     ax.spines[["top", "right"]].set_visible(False)

@@ -17,6 +17,7 @@ from phdlib.rollouts import Scene, rollout
 
 STEPS = 35  # predicted frames that are shown; 25 were trained for (PHD Figure 3)
 AHEAD = (-14, -7, 0, 5, 10, 15, 20, 25, 30, STEPS)  # frames ahead of the last one seen
+LARGE = (-14, 0, 5, 15, 25, 30, STEPS)  # fewer, for larger pictures
 FIGURE_4 = (-14, -7, 0, 1, 5, 10, 15, 20, 25, 30, STEPS)
 
 
@@ -41,7 +42,7 @@ def predictions(
     for name, (scene, clip) in windows.items():
         found = rollout(model, clip, scene.start + skipped, max(ahead), conditioning)
         body = MeshRow(name, found.theta[found.at(ahead)], found.beta[found.at(ahead)], _roles(ahead, "latent"))
-        rows += [ImageRow("video", scene.crops(ahead, features), seen), body, body.from_side()]
+        rows += [ImageRow("video", scene.crops(ahead, features, 80), seen), body, body.from_side()]
     return mesh_strip(rows, labels, title=title, size=size)
 
 

@@ -20,7 +20,8 @@ from phdlib.figures import LEFT, RIGHT
 from phdlib.figures_meshes import DPI, ImageRow, MeshRow, mesh_strip
 from phdlib.phd_model import PHD
 from phdlib.rollouts import Scene, rollout
-from phdlib.statues import AHEAD, HALF, improvement
+from phdlib.statue_timing import joint_speed
+from phdlib.statues import AHEAD, HALF, find, improvement
 
 PIXELS, SAMPLE = 112, 212  # of a picture's side; what the networks see is smaller
 GRID = 0.01  # metres; see phdlib.crops.Surface
@@ -41,6 +42,24 @@ class Sequence5:
     @property
     def scene(self) -> Scene:
         return Scene("penn", self.clip, self.window)
+
+
+def steepest(
+    curves: Mapping[str, Sequence[Sequence[np.ndarray]]], method: str, clips: Sequence[Clip], truth: Sequence[Clip],
+    half: int = HALF, count: int = 4,
+) -> list[Sequence5]:  # fmt: skip
+    """What Figure 5 shows: of each action the sequence with the steepest rise in one kind of accuracy (first seed), and
+    of these the ``count`` steepest. ``curves``: by method and seed, :func:`phdlib.statues.accuracy_curves`."""
+    found = find(curves[method][0], half)
+    found["action"] = [clips[i].action for i in found.index]
+    found = found.sort_values("rise", ascending=False, kind="stable").drop_duplicates("action")
+    return [
+        Sequence5(
+            clip, int(row["window"]), np.stack([c[clip] for c in curves["AR on Φ"]]),
+            np.stack([c[clip] for c in curves["Constant"]]), joint_speed(truth[clip]),
+        )
+        for clip, row in found.head(count).iterrows()
+    ]  # fmt: skip
 
 
 def snapshots(clip: Clip, frames: Sequence[int], size: int = PIXELS) -> list[Tensor]:

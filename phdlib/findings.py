@@ -70,13 +70,30 @@ class Judgement:
 
     def enter(self, verdicts: Verdicts) -> None:
         """Into the notebook's verdicts, by the weakest finding."""
-        kept, weakest = sum(finding.holds for finding in self.findings), self.weakest
-        unit = f"{weakest.unit} ({weakest.what})"
-        if len(self.findings) > 1:
-            unit += f"; the weakest of {len(self.findings)} comparisons, of which {kept} hold"
-        if self.note:
-            unit += f"; {self.note}"
+        weakest = self.weakest
+        unit = "; ".join([f"{weakest.unit} ({weakest.what})", *self._besides()])
         verdicts.judge(self.id, self.statement, weakest.effect, unit, self.published, self.holds)
+
+    @property
+    def comparison(self) -> str:
+        """What the effect is of: the weakest finding, of how many, and the note."""
+        return "; ".join([self.weakest.what, *self._besides()])
+
+    def _besides(self) -> list[str]:
+        kept, count = sum(finding.holds for finding in self.findings), len(self.findings)
+        of_all = [f"the weakest of {count} comparisons, of which {kept} hold"] if count > 1 else []
+        return of_all + ([self.note] if self.note else [])
+
+
+def judged(verdicts: Verdicts, judgements: Sequence[Judgement]) -> pd.DataFrame:
+    """:meth:`phdlib.verdicts.Verdicts.table`, what was compared in a column of its own instead of beside the unit."""
+    table = verdicts.table()
+    by_id = {judgement.id: judgement for judgement in judgements}
+    units = [by_id[id].weakest.unit if id in by_id else unit for id, unit in table["unit"].items()]
+    compared = [by_id[id].comparison if id in by_id else "" for id in table.index]
+    table["unit"] = units
+    table.insert(table.columns.get_loc("unit") + 1, "comparison", compared)
+    return table
 
 
 def evidence(judgements: Sequence[Judgement]) -> pd.DataFrame:

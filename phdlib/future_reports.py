@@ -15,10 +15,12 @@ from torch import Tensor
 
 from phdlib import published
 from phdlib.data.phd_role import CONDITIONING
-from phdlib.future_tables import Tables, average, by_action, by_method, intervals, of_actions
+from phdlib.findings import Finding
+from phdlib.future_tables import Tables, average, by_action, by_method, compare, intervals, of_actions
 from phdlib.futures import ALPHA, HORIZONS, futures_2d, person_size
 from phdlib.phd_study import PUBLISHED, Truth
 from phdlib.published_arithmetic import averaging_and_warping
+from phdlib.statistics import Effect
 
 METRIC = {"h36m": "mm", "penn": "PCK"}
 HERE, INTERVAL, PAPER = "here", "95 %", "published"
@@ -114,6 +116,75 @@ def steps(roles: Mapping[str, Mapping[str, Tables]], methods: Sequence[str], hor
         frame, mean, warped = (values[reading].loc[list(methods), key] for reading in values)
         found |= {f"{metric}, by averaging": sign * (frame - mean), f"{metric}, by DTW": sign * (mean - warped)}
     return pd.DataFrame(found)
+
+
+def advantages(roles: Mapping[str, Mapping[str, Tables]]) -> pd.DataFrame:
+    """Of the latent over the pose-space model at each frame, without warping, an :class:`Effect` in every cell: under
+    "mixed" and "full 3D" labels, and the "difference" of the two. Seeds and takes are drawn together for all four
+    models; above zero the latent one is better."""
+    names = [f"AR on {space}{labels}" for labels in ("", ", full 3D") for space in ("Θ", "Φ")]
+    statistics = {
+        "mixed": lambda a, b, c, d: a - b,
+        "full 3D": lambda a, b, c, d: c - d,
+        "difference": lambda a, b, c, d: (a - b) - (c - d),
+    }
+    found: dict[tuple[str, str], dict[int, Effect]] = {}
+    for role, methods in roles.items():
+        sign = 1 if role == "h36m" else -1
+        for labels, of in statistics.items():
+            found[role, labels] = {
+                h: compare(
+                    [methods[name] for name in names], [(h, "frame")] * 4,
+                    lambda *means, of=of, sign=sign: sign * of(*means), np.random.default_rng(0), paired=True,
+                )
+                for h in HORIZONS
+            }  # fmt: skip
+    return pd.DataFrame(found, dtype=object).T
+
+
+def beside_yardstick(models: Mapping[str, Tables], yardstick: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """The Human3.6M role's mm by horizon of ``models`` and of a yardstick's rows, frame by frame, and how much each
+    model is below the yardstick, with its 95 % interval over takes and seeds."""
+    means = pd.DataFrame({name: average(tables, "frame") for name, tables in models.items()})
+    rows = {(name, HERE): values for name, values in means.round(1).items()}
+    rows["straight line", HERE] = average([yardstick], "frame").round(1)
+    for name, tables in models.items():
+        gains = {
+            h: compare([[yardstick], tables], [(h, "frame")] * 2, lambda line, own: line - own, rng, draws=1000)
+            for h in HORIZONS
+        }
+        rows[name, "below the straight line"] = {
+            h: f"{gain.value:.1f} ({gain.low:.1f} to {gain.high:.1f})" for h, gain in gains.items()
+        }
+    table = pd.DataFrame({key: pd.Series(values) for key, values in rows.items()}).T
+    return table.rename(columns=lambda horizon: f"mm {horizon}").rename_axis(["method", ""])
+
+
+def outcome(effect: Effect, unit: str) -> str:
+    """An effect of which above zero is better, in words: "better by 3.1 mm (1.0 to 5.2)", or not told apart."""
+    if effect.low > 0:
+        return f"better by {effect.value:.1f} {unit} ({effect.low:.1f} to {effect.high:.1f})"
+    if effect.high < 0:
+        return f"worse by {-effect.value:.1f} {unit} ({-effect.high:.1f} to {-effect.low:.1f})"
+    return f"neither better nor worse for sure ({effect.value:+.1f} {unit}, {effect.low:+.1f} to {effect.high:+.1f})"
+
+
+def as_table(findings: Sequence[Finding]) -> pd.DataFrame:
+    """Comparisons that no claim rests on: effect, interval, unit, and whether a claim would hold."""
+    rows = {
+        f.what: {"effect": f.effect.value, "from": f.effect.low, "to": f.effect.high, "unit": f.unit,
+                 "would hold": "yes" if f.holds else "no"}
+        for f in findings
+    }  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("comparison")
+
+
+def biggest_take(known: Truth) -> tuple[str, str, float]:
+    """The take that most windows are of, its action, and its share of all windows."""
+    takes = known.about["take"].str.split("@").str[0]
+    counts = takes.value_counts()
+    action = known.about.loc[takes == counts.index[0], "action"].iloc[0]
+    return counts.index[0], action, counts.iloc[0] / len(takes)
 
 
 def pck_by_scale(predicted: Mapping[str, Tensor], known: Truth) -> pd.DataFrame:

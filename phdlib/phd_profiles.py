@@ -12,7 +12,6 @@ from phdlib.feature_experiments import FeatureExperiment, ImageFeatureExperiment
 from phdlib.phd_experiments import EncoderExperiment, PHDExperiment
 from phdlib.phd_losses import Weights
 from phdlib.phd_training import FutureRecipe, StageRecipe
-from phdlib.profiles import differences
 from phdlib.settings import check_profile
 from phdlib.training import Recipe
 
@@ -169,19 +168,41 @@ def models(
 
 
 def departures(profile: str) -> pd.DataFrame:
-    """What a profile does otherwise than ``paper`` (what, paper, profile), read off the two configurations. Recipes are
-    among it though the paper states none: theirs are ours, of the size that its networks ask for."""
+    """What a profile does otherwise than our profile ``paper``, read off the two configurations: ``what``, and a column
+    per profile, as text. Recipes are among it though the paper states none: theirs are ours, of the size that its
+    networks ask for."""
     ours, papers = PHD_SIZES[check_profile(profile)], PHD_SIZES["paper"]
     stages = {"head": "single frames", "encoder": "stage 1", "future": "stage 2"}
     rows = [
-        (field.name.replace("critic", "discriminator units"), getattr(papers, field.name), getattr(ours, field.name))
+        row
         for field in fields(PHDSizes)
         if field.name not in (*stages, "features")
+        for row in _rows(
+            field.name.replace("critic", "discriminator units"), getattr(papers, field.name), getattr(ours, field.name)
+        )
     ]
     for stage, title in stages.items():
-        a, b = getattr(papers, stage).model_dump(), getattr(ours, stage).model_dump()
-        rows += [(f"{title}: {name.replace('_', ' ')}", a[name], b[name]) for name in a]
+        rows += _rows(title, getattr(papers, stage).model_dump(), getattr(ours, stage).model_dump())
     for name, given in papers.features.items():
         a, b = given.model_dump(exclude={"infra", "key"}), ours.features[name].model_dump(exclude={"infra", "key"})
-        rows += [(f"features, {name}: {field}", a[field], b[field]) for field in a]
-    return differences(profile, rows, {})
+        rows += _rows(f"features, {name}", a, b)
+    shown = [(what, _text(a), _text(b)) for what, a, b in rows if a != b]
+    return pd.DataFrame(shown, columns=["what", "profile paper", f"profile {profile}"])
+
+
+def _rows(what: str, a: Any, b: Any) -> list[tuple[str, Any, Any]]:
+    """Two values under one name; of two mappings a row per key."""
+    if not (isinstance(a, Mapping) and isinstance(b, Mapping)):
+        return [(what, a, b)]
+    separator = ", " if ": " in what else ": "
+    keys = dict.fromkeys([*a, *b])
+    return [row for k in keys for row in _rows(f"{what}{separator}{k.replace('_', ' ')}", a.get(k), b.get(k))]
+
+
+def _text(value: Any) -> str:
+    """As a reader wants it."""
+    if value is None or isinstance(value, bool):
+        return {None: "all", True: "yes", False: "no"}[value]
+    if isinstance(value, tuple | list):
+        return ", ".join(_text(one) for one in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -103,6 +103,19 @@ def table_1(found: Rows, rng: np.random.Generator, over: str = "frames", draws: 
     return pd.DataFrame.from_dict(table, orient="index").rename_axis("method")
 
 
+def differences(found: Rows, pairs: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
+    """Of each pair of models the first minus the second, an :class:`Effect` in every column of Table 1; seeds are drawn
+    together, and alike in every cell."""
+    rows = {}
+    for what, pair in pairs.items():
+        rows[what] = {}
+        for column, (role, metric) in COLUMNS.items():
+            models = [found[role][name] for name in pair]
+            rng = np.random.default_rng(0)
+            rows[what][column] = compare(models, metric, lambda a, b: a - b, rng, paired=True)
+    return pd.DataFrame.from_dict(rows, orient="index", dtype=object).rename_axis("difference")
+
+
 def compare(
     models: Sequence[Tables], metric: str, statistic: Callable[..., float], rng: np.random.Generator, *,
     over: str = "frames", draws: int = 2000, paired: bool = False,

@@ -22,6 +22,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from phdlib import notebook, paths, publish, ranks, readme, settings
+from phdlib.data import sources
 
 GUESS = 60.0  # seconds that a notebook is taken to need before its first run
 
@@ -194,7 +195,8 @@ def _check_cluster(name: str) -> None:
     clusters.options()
 
 
-def _choose(folder: Path, pattern: str | None) -> list[Path]:
+def _choose(folder: Path, pattern: str | None, data: str) -> list[Path]:
+    """The notebooks that are asked for and run on the data; those that do not are named, and why."""
     found = notebook.sources(folder)
     if not found:
         raise ValueError(f"no notebooks in {folder}")
@@ -202,14 +204,21 @@ def _choose(folder: Path, pattern: str | None) -> list[Path]:
     if not chosen:
         known = ", ".join(notebook.name(source, folder) for source in found)
         raise ValueError(f"--only {pattern}: no notebook, table or figure of that name; the notebooks are {known}")
-    return chosen
+    fit = [source for source in chosen if sources.runs_on(data, notebook.name(source, folder))]
+    left_out = ", ".join(notebook.name(source, folder) for source in chosen if source not in fit)
+    told = f"not on --data {data}: {left_out}; {sources.source(data).why_not}"
+    if not fit:
+        raise ValueError(told)
+    if left_out:
+        print(told, flush=True)
+    return fit
 
 
 def main(arguments: list[str], folder: Path = paths.NOTEBOOKS) -> int:
     """Exit status: 0 all ran, 1 something failed, 2 wrong use, 130 interrupted."""
     try:
         chosen = _arguments(arguments)
-        sources = _choose(folder, chosen.only)
+        notebooks = _choose(folder, chosen.only, chosen.data)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -224,7 +233,7 @@ def main(arguments: list[str], folder: Path = paths.NOTEBOOKS) -> int:
             "PHDLIB_JOBS": str(chosen.jobs),
             "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this environment, not one of the user's
         }
-        failed = run(sources, folder, chosen.profile, chosen.data)
+        failed = run(notebooks, folder, chosen.profile, chosen.data)
         if folder == paths.NOTEBOOKS and publish.output_dir(chosen.profile, chosen.data) == paths.FIGURES:
             readme.update()
         return 1 if failed else 0

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from phdlib import clusters, ranks
 from phdlib.cache import code_fingerprint, file_fingerprint, key_of
-from phdlib.data import embedded
+from phdlib.data import sources
 from phdlib.paths import cache_dir, write_atomically
 from phdlib.training import Recipe
 from phdlib.workers import run_in_processes
@@ -42,7 +42,8 @@ class Experiment(BaseModel):
     def prepared(self) -> Self:
         """This experiment with its cache key and folder filled in."""
         versions = (torch.__version__, np.__version__, clusters.on_gpu())
-        key = key_of(data=data_key(self.data), code=code_fingerprint(*self.code), versions=versions)
+        data = sources.key(self.data, getattr(self, "keypoints", "gt"), getattr(self, "role", "human36m"))
+        key = key_of(data=data, code=code_fingerprint(*self.code), versions=versions)
         folder = cache_dir() / "experiments"
         folder.mkdir(exist_ok=True)
         fields = {name: getattr(self, name) for name in type(self).model_fields if name != "infra"}
@@ -57,12 +58,6 @@ class Experiment(BaseModel):
 
 
 E_ = TypeVar("E_", bound=Experiment)
-
-
-def data_key(data: str) -> str:
-    if data != "embedded":
-        raise ValueError(f"data source {data!r} is not built yet; there is embedded")
-    return embedded.data_key()
 
 
 def _completed(experiment: Any) -> bool:

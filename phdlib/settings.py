@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 
 PROFILES = ("smoke", "standard", "paper")
-DATA_SOURCES = ("embedded",)
-PLANNED_DATA_SOURCES = ("cmu", "human36m", "humaneva", "penn")
+DATA_SOURCES = ("embedded", "cmu", "human36m", "humaneva")
+PLANNED_DATA_SOURCES = ("penn",)
 CLUSTERS = ("slurm", "local")
 
 DEFAULT_PROFILE = "standard"

@@ -53,7 +53,9 @@ class Trained(BaseModel):
 
 def local_fabric(precision: str = "32-true") -> Fabric:
     """The GPU if there is one, else the CPU; under torchrun, this process' share of them."""
-    return Fabric(accelerator="auto", devices=int(os.environ.get("LOCAL_WORLD_SIZE", 1)), precision=precision)
+    fabric = Fabric(accelerator="auto", devices=int(os.environ.get("LOCAL_WORLD_SIZE", 1)), precision=precision)
+    fabric.launch()
+    return fabric
 
 
 def train_lifter(

@@ -53,7 +53,7 @@ def test_every_field_that_matters_has_a_key_of_its_own() -> None:
 
 def test_the_code_and_the_data_are_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     before = SMALL.prepared().infra.uid()
-    monkeypatch.setattr(runs.embedded, "data_key", lambda: "other data")
+    monkeypatch.setattr(runs.sources, "key", lambda *of: "other data")
     other_data = SMALL.prepared().infra.uid()
     monkeypatch.setattr(runs, "code_fingerprint", lambda *modules: "other code")
     assert len({before, other_data, SMALL.prepared().infra.uid()}) == 3
@@ -125,6 +125,8 @@ def test_profiles_differ_from_the_paper_only_where_they_say_so() -> None:
 
 
 def test_an_unbuilt_data_source_is_named() -> None:
-    with pytest.raises(ValueError, match="data source 'human36m' is not built yet"):
-        SMALL.model_copy(update={"data": "human36m"}).prepared()
+    with pytest.raises(ValueError, match="unknown data source 'penn': choose one of embedded, cmu"):
+        SMALL.model_copy(update={"data": "penn"}).prepared()
+    with pytest.raises(ValueError, match=r"data source 'cmu': .* is 'embedded', expected the same"):
+        SMALL.model_copy(update={"data": "cmu"}).prepared()
     assert torch.get_num_threads() >= 1

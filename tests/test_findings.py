@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from phdlib.findings import Finding, Judgement, evidence
+from phdlib.findings import Finding, Judgement, evidence, judged
 from phdlib.statistics import Effect
 from phdlib.verdicts import Verdicts
 
@@ -48,6 +48,9 @@ def test_a_judgement_is_reported_by_its_weakest_finding() -> None:
     assert first["verdict"] == "reproduced" and (first["effect"], first["interval"]) == (1.5, (1.2, 1.8))
     assert first["unit"] == "mm (a against c); the weakest of 2 comparisons, of which 2 hold; mind the gap"
     assert second["verdict"] == "not reproduced" and "of 3 comparisons, of which 2 hold" in second["unit"]
+    shown = judged(verdicts, [whole, failed])
+    assert shown["unit"].tolist() == ["mm", "mm"]
+    assert shown["comparison"].iloc[0] == "a against c; the weakest of 2 comparisons, of which 2 hold; mind the gap"
     table = evidence([whole, failed])
     assert table["claim"].tolist() == ["C02"] * 2 + ["C04"] * 3
     assert table["holds"].tolist() == ["yes", "yes", "yes", "no", "yes"]

@@ -134,3 +134,5 @@ def test_actions_are_averaged_over_their_clips():
     found = periodicities(clips)
     assert found["x"] == pytest.approx(np.mean([periodicity(c.joints3d) for c in clips[:2]]))
     assert found.is_monotonic_decreasing
+    by_window = [periodicity(clips[i].joints3d) for i in (0, 0, 1)]
+    assert periodicities(clips, [0, 0, 1, 2])["x"] == pytest.approx(np.mean(by_window))

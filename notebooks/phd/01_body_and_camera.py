@@ -44,15 +44,11 @@ from phdlib.data.phd_role import CONDITIONING, evaluation_windows
 from phdlib.dynamics import Autoregressor, MovieStripEncoder
 from phdlib.figures_meshes import MeshRow, mesh_strip
 from phdlib.figures_phd_diagrams import figure_2, figure_6
-from phdlib.findings import evidence
-from phdlib.future_tables import intervals
 from phdlib.futures import person_size
-from phdlib.hallucination import Hallucinator
 from phdlib.phd_experiments import role_clips
 from phdlib.rollouts import Scene, horizons_served, rollout
 from phdlib.skeleton import H36M17
 from phdlib.verdicts import Verdicts
-from phdlib.viewers_mesh import Moving, mesh_player
 
 pd.set_option("display.max_colwidth", None)
 started = time.perf_counter()
@@ -293,6 +289,8 @@ verdicts.judge(
 # for every *n*.
 
 # %%
+from phdlib.hallucination import Hallucinator
+
 phi = torch.stack([clip.features[:CONDITIONING] for clip in clips[:8]])
 served = horizons_served(model, phi, 35)
 own = sum(p.numel() for p in model.f_ar.parameters())
@@ -332,6 +330,8 @@ pd.Series(future_cameras.CAMERAS, name="the 2D of a predicted pose").to_frame()
 # more than twice as much, from the last frame seen to 30 frames on. Every 25th frame begins a window, in both roles.
 
 # %%
+from phdlib.future_tables import intervals
+
 body_of = load_body()
 cameras = {}
 for role, name in (("human36m", "Human3.6M role"), ("penn", "Penn role")):
@@ -360,9 +360,11 @@ shown["mean and 95 %"].unstack("horizon", sort=False).rename_axis(index=["role",
 # responsible for: no camera does better.
 
 # %%
+from phdlib import findings
+
 judged = future_cameras.judgement(cameras, min(digits, digits_few), rng)
 judged.enter(verdicts)
-evidence([judged]).round(2)
+findings.evidence([judged]).round(2)
 
 # %% [markdown]
 # ## A player
@@ -372,6 +374,8 @@ evidence([judged]).round(2)
 # blue what it predicts; in grey the truth.
 
 # %%
+from phdlib.viewers_mesh import Moving, mesh_player
+
 long_enough = [i for i, clip in enumerate(clips) if len(clip) >= CONDITIONING + 35]
 scene = Scene("human36m", min(long_enough, key=lambda i: (clips[i].action, i)), 0)
 seen = rollout(model, clips[scene.clip], scene.start, 35)
@@ -401,7 +405,7 @@ display(Markdown(f"Player: [{page.name}](../../figures/{page.name})"))
 
 # %%
 verdicts.save(notebook=here["notebook"], provenance=provenance)
-verdicts.table()
+findings.judged(verdicts, [judged])
 
 # %% [markdown]
 # ## What to try next

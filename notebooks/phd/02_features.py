@@ -143,13 +143,15 @@ display(
         f"**{mm.loc['images', 'MPJPE, mm']:.0f} mm** (images) and **{mm.loc['lifter', 'MPJPE, mm']:.0f} mm** "
         f"(lifter), after alignment by {mm.loc['images', 'P-MPJPE, mm']:.0f} and "
         f"{mm.loc['lifter', 'P-MPJPE, mm']:.0f} mm. Who sees nothing and answers with the mean training pose misses "
-        f"them by {mm.loc['mean pose', 'MPJPE, mm']:.0f} and {mm.loc['mean pose', 'P-MPJPE, mm']:.0f} mm."
+        f"them by {mm.loc['mean pose', 'MPJPE, mm']:.0f} and, after alignment, "
+        f"{mm.loc['mean pose', 'P-MPJPE, mm']:.0f} mm."
     )
 )
 
 # %% [markdown]
 # MPJPE compares in the camera's axes: it includes which way the body faces, on which the mean pose must fail. P-MPJPE
-# turns and scales every pose to fit.
+# turns and scales every pose to fit. The mean pose is each time the better one for the measure: for MPJPE the mean of the
+# training poses as the cameras see them, for P-MPJPE that of poses which were turned to face alike first.
 
 # %% [markdown]
 # ## 4. What one frame tells, and what it cannot

@@ -34,10 +34,9 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import phd_profiles, phd_study, publish, settings
+from phdlib import future_reports, phd_profiles, phd_study, publish, settings
 from phdlib.figures_futures import error_by_horizon, training_terms
 from phdlib.future_tables import by_method, compare
-from phdlib.futures import HORIZONS
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
@@ -61,10 +60,23 @@ here = {"paper": "phd", "notebook": "notebooks/phd/04_autoregression.ipynb"}
 # "nothing moves", exactly as the latent model does by its identity skip, so that is the fair opponent. From scratch, at this
 # budget, it is a straw man; it stands beside to show how much that choice decides.
 #
-# The stage before, the clips and their order and the number of steps are the same. The pace of the curriculum and the
-# learning rate of stage 2 are not: they were chosen for each of the two spaces on validation subject S5 (one seed;
-# `phd_profiles.py` lists what was tried): in latent space it grows over 30 % of the epochs at 5e-4, in pose space over
-# 60 % at 1e-3. What this profile cuts, and which of our choices the paper leaves open:
+# The stage before, the clips and their order, the number of steps and the recipe are the same in both spaces.
+
+# %%
+recipe = phd_profiles.PHD_SIZES[profile].future
+display(
+    Markdown(
+        f"Stage 2 under this profile: {recipe.epochs} epochs of {recipe.steps_per_epoch} steps, a learning rate of "
+        f"{recipe.lr:g}, a curriculum that grows over the first {100 * recipe.ramp:.0f} % of the epochs. What a stage "
+        f"leaves is not its last weights but their running mean, of which each step keeps {100 * recipe.average:g} %: on "
+        "validation subject S5, from one seed to the next, last weights differed by several mm at 30 frames, more than "
+        "most of the choices that were to be made there, and their means did not (`phd_profiles.py` lists what was tried)."
+    )
+)
+
+# %% [markdown]
+# What this profile cuts, and which of our choices the paper leaves open; the column "profile paper" is what our profile
+# of that name would run, not what the paper states:
 
 # %%
 phd_profiles.departures(profile)
@@ -107,8 +119,8 @@ display(
 # %% [markdown]
 # ## What the training sees
 #
-# The terms of stage 2 on the Human3.6M role, epoch by epoch. All of them rise while the curriculum does: predicting 25
-# frames in a row is harder than one.
+# Terms of stage 2, epoch by epoch. They may rise while the curriculum does: predicting 25 frames in a row is harder than
+# one.
 
 # %%
 terms = ("human36m joints", "penn keypoints", "human36m movie_strip")
@@ -169,6 +181,15 @@ verdicts.judge(
 verdicts.save(notebook=here["notebook"], provenance=provenance)
 verdicts.table()
 
+# %%
+at = {1: gap("h36m", "AR on Φ, teacher forcing", "AR on Φ", 1), 30: at_30["h36m"]}
+told = "; ".join(f"at frame {h} {future_reports.outcome(e, 'mm')}" for h, e in at.items())
+display(
+    Markdown(
+        f"Against teacher forcing, in the Human3.6M role, the latent model of the curriculum is {told}."
+    )
+)
+
 # %% [markdown]
 # ## The explanation to test: labels
 #
@@ -178,31 +199,9 @@ verdicts.table()
 # ones. Below, the advantage of the latent model under both, and the difference of the two, which is the test: above zero,
 # with its whole interval, the explanation stands. Seeds and takes are drawn together for all four models.
 
-
 # %%
-def advantage(role: str, horizon: int, labels: str):
-    """Of the latent over the pose-space model: under "mixed" or "full 3D" labels, or the "difference" of the two."""
-    end = {"mixed": "", "full 3D": ", full 3D"}
-    names = [f"AR on {space}{end[k]}" for k in end for space in ("Θ", "Φ")]
-    sign = 1 if role == "h36m" else -1
-    statistic = {
-        "mixed": lambda a, b, c, d: sign * (a - b),
-        "full 3D": lambda a, b, c, d: sign * (c - d),
-        "difference": lambda a, b, c, d: sign * ((a - b) - (c - d)),
-    }[labels]
-    return compare(
-        [rows[role][n] for n in names], [(horizon, "frame")] * 4, statistic, np.random.default_rng(0), paired=True,
-    )  # fmt: skip
-
-
-effects = {
-    (role, labels): {h: advantage(role, h, labels) for h in HORIZONS}
-    for role in main.rows
-    for labels in ("mixed", "full 3D", "difference")
-}
-shown = pd.DataFrame(
-    {key: {h: f"{e.value:+.1f} ({e.low:+.1f} to {e.high:+.1f})" for h, e in of.items()} for key, of in effects.items()}
-).T  # fmt: skip
+effects = future_reports.advantages(rows)
+shown = effects.map("{0[0]:+.1f} ({0[1]:+.1f} to {0[2]:+.1f})".format)
 shown.index = pd.Index(
     [f"{role}, {labels}" for role, labels in shown.index],
     name="advantage of Φ over Θ, mm or points",
@@ -218,7 +217,7 @@ lines = []
 for role, unit in (("h36m", "mm"), ("penn", "points")):
     outcomes = {
         h: "stands" if e.low > 0 else "is contradicted" if e.high < 0 else "is neither confirmed nor refuted"
-        for h, e in effects[role, "difference"].items()
+        for h, e in effects.loc[(role, "difference")].items()
     }  # fmt: skip
     worse = table.loc["AR on Φ, full 3D", f"{role}_30"] - table.loc["AR on Φ", f"{role}_30"]
     told = [

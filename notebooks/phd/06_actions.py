@@ -32,10 +32,11 @@ data = None  # None: $PHDLIB_DATA_SOURCE, or embedded
 # %%
 import numpy as np
 import pandas as pd
-from IPython.display import display
+from IPython.display import Markdown, display
 
 from phdlib import (
     claims_actions,
+    findings,
     future_reports,
     motion_properties,
     phd_study,
@@ -43,7 +44,6 @@ from phdlib import (
     settings,
 )
 from phdlib.figures_evaluation import against_properties
-from phdlib.findings import evidence
 from phdlib.future_evidence import LATENT, POSE
 from phdlib.future_tables import average, of_actions
 from phdlib.verdicts import Verdicts
@@ -105,7 +105,8 @@ tables["phd-table-7"]
 #
 # * **speed**: how far a joint moves from frame to frame against the hips, mm, over the future;
 # * **straightness**: how far joints get, as a share of the way they go; 1 for a straight line, near 0 for there and back;
-# * **periodicity**: how well a clip agrees with itself one period later (autocorrelation after its first minimum);
+# * **periodicity**: how much of the pose of the window's whole clip comes again within 1.6 seconds: its autocorrelation,
+#   once that has fallen and risen again; 0 where it only falls. `08_futures` goes by the same number;
 # * **intricacy**: how far its poses are from the mean pose of the training set, mm;
 # * **in sight**: share of the keypoints that the body itself does not hide from the camera;
 # * **telling**: of the training poses most like the present one, the share that is of its action. It says how much the
@@ -184,9 +185,9 @@ saved = publish.save_figure(
 # %%
 clips = properties["h36m"].drop_duplicates("take")
 steady = clips[clips["periodicity"] >= claims_actions.PERIODIC]
-print(
-    "periodic:",
-    ", ".join(f"{c.action} {c.take.split('@')[0]}" for c in steady.itertuples()),
+told = ", ".join(f"{c.action} {c.take.split('@')[0]}" for c in steady.itertuples())
+display(
+    Markdown(f"Periodic, by at least {claims_actions.PERIODIC:g}: {told or 'no clip'}.")
 )
 
 # %%
@@ -196,10 +197,10 @@ verdicts = Verdicts()
 for judgement in judged:
     judgement.enter(verdicts)
 verdicts.save(notebook=here["notebook"], provenance=provenance)
-verdicts.table()
+findings.judged(verdicts, judged)
 
 # %%
-comparisons = evidence(judged)
+comparisons = findings.evidence(judged)
 publish.save_table(
     "phd-table-4", comparisons, part="claims", title="Every comparison behind the verdicts on Tables 4 to 7; above zero is what "
     "the claim says", digits=2, provenance=provenance, **here,
@@ -215,21 +216,12 @@ comparisons.round(2)
 # frame 30, which is about the future alone:
 
 # %%
-rises = pd.DataFrame(
-    {
-        finding.what: {
-            **finding.effect._asdict(),
-            "unit": finding.unit,
-            "would hold": finding.holds,
-        }
-        for finding in claims_actions.foresight(found)
-    }
-).T
+rises = future_reports.as_table(claims_actions.foresight(found))
 publish.save_table(
-    "phd-table-4", rises.rename_axis("comparison"), part="rises", title="The rise of the error from frame 1 to 30 with DTW",
+    "phd-table-4", rises, part="rises", title="The rise of the error from frame 1 to 30 with DTW",
     digits=2, provenance=provenance, **here,
 )  # fmt: skip
-rises
+rises.round(2)
 
 # %% [markdown]
 # Properties hang together: what is fast is rarely straight over more than a second, what repeats is seldom straight. Before

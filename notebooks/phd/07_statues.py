@@ -86,7 +86,7 @@ own = [find(of_seed, half) for of_seed in curves["AR on Φ"]]
 first = own[0].join(
     pd.DataFrame({"action": [c.action for c in clips], "take": [c.take for c in clips]})
 )
-first
+first.round(1)
 
 # %% [markdown]
 # ## Figure 5
@@ -96,27 +96,7 @@ first
 # these the steepest.
 
 # %%
-SHOWN = 4
-
-
-def steepest(method: str) -> list[figures_statues.Sequence5]:
-    """The statues to show, searched in one kind of accuracy."""
-    found = find(curves[method][0], half)
-    found["action"] = [clips[i].action for i in found.index]
-    found = found.sort_values("rise", ascending=False, kind="stable").drop_duplicates(
-        "action"
-    )
-    return [
-        figures_statues.Sequence5(
-            clip, int(row["window"]),
-            np.stack([c[clip] for c in curves["AR on Φ"]]), np.stack([c[clip] for c in curves["Constant"]]),
-            joint_speed(truth[clip]),
-        )
-        for clip, row in found.head(SHOWN).iterrows()
-    ]  # fmt: skip
-
-
-sequences = steepest("AR on Φ")
+sequences = figures_statues.steepest(curves, "AR on Φ", clips, truth, half)
 fig = figures_statues.statues(sequences, study.model("AR on Φ"), clips)
 title = "Discovered statues: the frame where prediction accuracy rises most, 10 frames before it and 10 after"
 saved = publish.save_figure("phd-figure-5", fig, title=title, provenance=provenance, **here)
@@ -194,7 +174,8 @@ display(
 # **not in the paper**.
 
 # %%
-fig = figures_statues.statues(steepest("gain over Constant"), study.model("AR on Φ"), clips)
+gains = figures_statues.steepest(curves, "gain over Constant", clips, truth, half)
+fig = figures_statues.statues(gains, study.model("AR on Φ"), clips)
 title = "Statues where the gain over Constant rises most, 10 frames before and 10 after (not in the paper)"
 saved = publish.save_figure(
     "phd-figure-5", fig, part="gain", title=title, provenance=provenance, **here

@@ -37,6 +37,7 @@ from IPython.display import Markdown, display
 from phdlib import (
     claims_rollouts,
     figures_rollouts,
+    findings,
     phd_overview,
     phd_study,
     publish,
@@ -44,7 +45,6 @@ from phdlib import (
 )
 from phdlib.examples import by_difficulty, median_window, periodicities, periodicity
 from phdlib.figures_rollouts import STEPS, Shown
-from phdlib.findings import evidence
 from phdlib.metrics import p_mpjpe
 from phdlib.rollouts import Scene, footage, predicted_joints
 from phdlib.verdicts import Verdicts
@@ -122,7 +122,9 @@ windows = {
     f"{NAMES[short].replace(' role', '')}\nrole\n({of_it.scene.recorded.action})": of_it
     for short, (_, of_it) in teaser.items()
 }
-fig = figures_rollouts.predictions(windows, latent, features)
+fig = figures_rollouts.predictions(
+    windows, latent, features, ahead=figures_rollouts.LARGE, size=132
+)
 title = "Predicted bodies from two viewpoints: the median window of each role"
 saved = publish.save_figure("phd-figure-1", fig, title=title, provenance=provenance, **here)
 display(Markdown("\n".join(f"* {words}" for words, _ in teaser.values())))
@@ -136,13 +138,13 @@ display(Markdown("\n".join(f"* {words}" for words, _ in teaser.values())))
 #
 # The paper shows walking, batting, pitching, two shots at a basket, a clean and bowling: motion that repeats itself and motion
 # that does not. Which of our actions are of which kind is measured: how much of a clip's pose comes again within 1.6 seconds
-# (its autocorrelation, once that has fallen). For each role the figure takes the most periodic action, and of those
-# below half of it the two whose true joints move fastest.
+# (its autocorrelation, once that has fallen; the mean over an action's windows, as in `06_actions`). For each role the
+# figure takes the most periodic action, and of those below half of it the two whose true joints move fastest.
 
 # %%
 chosen, shown = {}, []
 for short, role in ROLES.items():
-    again = periodicities(footage(role))
+    again = periodicities(footage(role), known[short].windows.clip.tolist())
     again = again[again.index.isin(actions[short])]
     rows = study.rows[short]["AR on Φ"][0]
     moving = rows[rows["horizon"] == 30].groupby("action")["true_speed"].mean()[again.index]
@@ -166,7 +168,7 @@ for short in ROLES:
     of_role = {action: median(short, action) for action in chosen[short]}
     windows = {action.replace(" ", "\n"): of_it for action, (_, of_it) in of_role.items()}
     fig = figures_rollouts.predictions(
-        windows, latent, features, ahead=(-12, -6, *figures_rollouts.AHEAD[2:]), conditioning=13, size=72,
+        windows, latent, features, ahead=(-12, 0, *figures_rollouts.LARGE[2:]), conditioning=13, size=104,
     )  # fmt: skip
     title = f"Rollouts of the latent model, {NAMES[short]}: 13 frames seen, 35 predicted"
     publish.save_figure(
@@ -182,7 +184,9 @@ for short in ROLES:
                                              for t in (1, 5, 15, 25, 35)}})  # fmt: skip
 display(Markdown("\n".join(captions)))
 difference = pd.DataFrame(effects).set_index("action")
-difference.rename_axis("P-MPJPE between 13 and 15 frames seen, mm").map("{:.1e}".format)
+difference.rename_axis("P-MPJPE between 13 and 15 frames seen, mm").map(
+    lambda mm: f"{mm:.3f}" if mm >= 0.001 else "below 0.001"
+)
 
 # %% [markdown]
 # The first prediction *can* depend on all 15 (`01_body_and_camera`). A difference far below a millimetre says that this training
@@ -259,7 +263,7 @@ judged = claims_rollouts.judgements(found)
 verdicts = Verdicts()
 for judgement in judged:
     judgement.enter(verdicts)
-evidence(judged).round(2)
+findings.evidence(judged).round(2)
 
 # %% [markdown]
 # What C24 comes to as a share, for all rows and in print. In print the running means without warping have to be guessed between
@@ -295,7 +299,7 @@ pd.concat({NAMES[short]: table for short, table in tables.items()}, names=["role
 
 # %%
 verdicts.save(notebook=here["notebook"], provenance=provenance)
-verdicts.table()
+findings.judged(verdicts, judged)
 
 # %% [markdown]
 # ## What to try next

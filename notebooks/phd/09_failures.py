@@ -32,13 +32,13 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import figures_failures, phd_study, publish, settings
+from phdlib import claims_failures, figures_failures, phd_study, publish, settings
 from phdlib.baselines import torso
+from phdlib.claims_failures import said
 from phdlib.data import phd_role
 from phdlib.data.phd_role import CONDITIONING
 from phdlib.failures import (
     MEASURES,
-    TRAINED,
     angle_to_nearest,
     by_quarter,
     measures,
@@ -48,8 +48,7 @@ from phdlib.failures import (
     trained_views,
 )
 from phdlib.futures import window_frames
-from phdlib.long_rollouts import METHODS, bend, beyond, long_rollouts, rise, training_poses
-from phdlib.statistics import Effect, bootstrap
+from phdlib.long_rollouts import METHODS, beyond, long_rollouts, training_poses
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
@@ -108,12 +107,6 @@ def show(id: str, case, role: str = "penn", ahead=figures_failures.AHEAD, table=
     fig = figures_failures.failure_strip(scene, model, clip, features, ahead)
     title = f"{case.rule} {scene.name()}"
     return publish.save_figure(id, fig, title=title, provenance=provenance, **here)
-
-
-def said(effect: Effect, digits: int = 2) -> str:
-    return (
-        f"{effect.value:.{digits}f} ({effect.low:.{digits}f} to {effect.high:.{digits}f})"
-    )
 
 
 # %% [markdown]
@@ -284,14 +277,14 @@ saved = publish.save_figure(
 
 # %%
 rng = np.random.default_rng(0)
+drifted = claims_failures.drifts(far, rng)
 table = pd.DataFrame(
     {
         (ROLES[role], method): {
-            "from frames 26-35 to 51-60, mm (95 %)": said(rise(seeds, rng, method), 1),
-            "bend at 25, mm per frame (95 %)": said(bend(seeds, rng, method)),
+            "from frames 26-35 to 51-60, mm (95 %)": said(rises, 1),
+            "bend at 25, mm per frame (95 %)": said(bent),
         }
-        for role, seeds in far.items()
-        for method in METHODS
+        for (role, method), (rises, bent) in drifted.items()
     }
 ).T.rename_axis(["data", "prediction"])
 publish.save_table(
@@ -321,94 +314,27 @@ saved = show("phd-figure-16", case, "human36m", figures_failures.FAR, longer)
 
 # %%
 verdicts = Verdicts()
-
-
-def ratio(role: str) -> Effect:
-    """Error along depth over that in the image plane, in the quarter of windows with the least 2D error."""
-    low = np.mean([t["image"] for t in tables[role]], axis=0)
-    kept = low <= np.nanquantile(low, 0.25)
-    both = [
-        [
-            t[kept][["take"]]
-            .assign(action="All", frames=1, value=t[kept][name])
-            .reset_index(drop=True)
-            for t in tables[role]
-        ]
-        for name in ("depth", "plane")
-    ]
-    return bootstrap(
-        both,
-        "value",
-        lambda depth, plane: depth / plane,
-        np.random.default_rng(0),
-        paired=True,
-    )
-
-
-effect = ratio("penn")
-statement = (
-    "Where the image is met best (a quarter of the Penn role's windows), the error along depth is more than twice that "
-    f"per axis in the image plane. Human3.6M role: {said(ratio('human36m'))}."
+drift = (*drifted["human36m", METHODS[0]], beyond(far["human36m"], rng))
+claims_failures.judge(
+    verdicts,
+    {role: claims_failures.depth_over_plane(of_role) for role, of_role in tables.items()},
+    links[ROLES["penn"]],
+    energy[ROLES["penn"]],
+    drift,
 )
-verdicts.judge("PHD-C40", statement, effect, "times", "seen in a picture", effect.low > 2)
-effect = links[ROLES["penn"]]["start, mean of 25"]
-statement = (
-    "What the encoder gets wrong in the last frame seen goes on in the prediction: rank correlation above 0.3 across "
-    f"the Penn role's windows. With frame 30 alone: {said(links[ROLES['penn']]['start, frame 30'])}; of the start with "
-    f"how unusual the view is: {said(links[ROLES['penn']]['view, start'])}."
-)
-verdicts.judge(
-    "PHD-C41", statement, effect, "Spearman", "seen in a picture", effect.low > 0.3
-)
-effect = energy[ROLES["penn"]]["seen, predicted"]
-statement = (
-    "Predicted motion follows the motion seen: rank correlation above 0.3 across the Penn role's windows. True motion "
-    f"follows it by {said(energy[ROLES['penn']]['seen, true'])}."
-)
-verdicts.judge(
-    "PHD-C42", statement, effect, "Spearman", "seen in a picture", effect.low > 0.3
-)
-effect, bent = rise(far["human36m"], rng), bend(far["human36m"], rng)
-more = beyond(far["human36m"], rng)
-statement = (
-    "Error has no break at 25 frames (it grows by less than 0.5 mm a frame faster after than before: "
-    f"{said(bent)}), and rises visibly after 35: by more than 5 mm from frames 26-35 to 51-60, Human3.6M role. Beyond "
-    f"what Constant's rises by: {said(more, 1)}."
-)
-holds = bent.high < 0.5 and effect.low > 5
-verdicts.judge(
-    "PHD-C29", statement, effect, "mm", "reasonable to about 35, then drifts", holds
-)
-statement = (
-    f"Training on longer sequences would lessen the drift. All trainings here are of 40-frame clips and {TRAINED} predicted "
-    "frames, as the paper's; longer ones were not run."
-)
-verdicts.not_testable("PHD-C30", statement, "asserted")
 verdicts.save(notebook=here["notebook"], provenance=provenance)
 verdicts.table()
 
 # %%
 slow, fast = quarters["predicted / true"].iloc[[0, -1]]
-lost = "where people rest" if slow < 0.67 * fast else "where they already move"
+seeds = far["human36m"]
 late, early = (
-    np.mean([r.strange["predicted"][:, i].mean() for r in far["human36m"]]) for i in (-1, 0)
+    np.mean([r.strange["predicted"][:, i].mean() for r in seeds]) for i in (-1, 0)
 )
-real = np.mean([r.strange["true"].mean() for r in far["human36m"]])
-away = late > 1.5 * max(early, real)
-half = effect.value / 2
-share = "drift" if more.low > half else "the future" if more.high < half else "not decided"
-display(
-    Markdown(
-        f"Beside the verdicts: of people who hardly move, {100 * slow:.0f} % of the motion that follows is predicted, of "
-        f"those who move most {100 * fast:.0f} %: the larger share is lost "
-        f"**{lost if not 0.67 < slow / fast < 1.5 else 'in neither'}**. And after 60 frames the predicted "
-        f"poses of the Human3.6M role are {late:.0f} mm from the nearest known one, after one frame {early:.0f}, true "
-        f"poses {real:.0f}: predictions **{'leave' if away else 'do not leave'}** what people do. The error rises by {said(effect, 1)} mm "
-        f"after 35 frames, {said(more, 1)} mm more than for a body that stands still: whether most of it is drift of the "
-        f"prediction or the future going its own way is **{share}**. C29 is judged by the rise alone, as stated before; "
-        f"C41 by its last link alone, from a bad start to a bad prediction, which frame 1 nearly implies."
-    )
-)
+strange = {
+    "late": late, "early": early, "true": np.mean([r.strange["true"].mean() for r in seeds]),
+}  # fmt: skip
+display(Markdown(claims_failures.beside(drift, strange, slow, fast)))
 
 # %% [markdown]
 # ## What to try next

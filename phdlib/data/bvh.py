@@ -59,18 +59,20 @@ def read_bvh(path: str | Path) -> Bvh:
     if start is None:
         raise ValueError(f"{path}: no line 'MOTION' in {len(lines)} lines; the file is truncated or not BVH")
     joints = _read_hierarchy(path, lines[:start])
-    frames = int(_header(path, lines, start + 1, "Frames:"))
+    frames = _header(path, lines, start + 1, "Frames:")
     frame_time = _header(path, lines, start + 2, "Frame Time:")
-    if frames < 1 or not 0.0 < frame_time < 10.0:
-        raise ValueError(f"{path}: found {frames} frames of {frame_time} s, expected at least 1 frame of 0 to 10 s")
+    if frames < 1 or frames != int(frames) or not 0.0 < frame_time < 10.0:
+        found = f"{frames:.15g} frames of {frame_time} s"
+        raise ValueError(f"{path}: found {found}, expected at least 1 frame of 0 to 10 s")
     width = sum(len(joint.channels) for joint in joints)
-    return Bvh(joints, frame_time, _read_values(path, lines, start + 3, frames, width))
+    return Bvh(joints, frame_time, _read_values(path, lines, start + 3, int(frames), width))
 
 
-def global_transforms(bvh: Bvh, scale: float) -> tuple[Tensor, Tensor]:
+def global_transforms(bvh: Bvh, scale: float, absolute: bool = False) -> tuple[Tensor, Tensor]:
     """Forward kinematics of every joint: positions (T, J, 3) in metres and global rotations (T, J, 3, 3), float64.
 
-    ``scale`` is the length of the file's unit in metres, 0.01 for centimetres.
+    ``scale`` is the length of the file's unit in metres, 0.01 for centimetres. ``absolute``: position channels stand in
+    the place of the OFFSET, as Blender writes and reads them, instead of being added to it.
     """
     values = torch.from_numpy(bvh.values)
     positions: list[Tensor] = []
@@ -82,7 +84,8 @@ def global_transforms(bvh: Bvh, scale: float) -> tuple[Tensor, Tensor]:
         offset = torch.tensor(joint.offset, dtype=torch.float64).repeat(len(values), 1)
         for i, name in enumerate(joint.channels):
             if name.endswith("position"):
-                offset[:, "XYZ".index(name[0])] += channels[:, i]
+                axis = "XYZ".index(name[0])
+                offset[:, axis] = channels[:, i] + (0.0 if absolute else offset[:, axis])
         turning = [i for i, name in enumerate(joint.channels) if name.endswith("rotation")]
         local = torch.eye(3, dtype=torch.float64).expand(len(values), 3, 3)
         if turning:

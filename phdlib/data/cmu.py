@@ -20,6 +20,8 @@ from phdlib.data.text import fail, floats
 
 INCH = 0.0254
 CMU_FPS = 120.0
+ROOT_CHANNELS = ("tx", "ty", "tz", "rx", "ry", "rz")
+LONGEST = 32  # characters of a number or a bone's name in a motion
 
 
 @dataclass(frozen=True)
@@ -89,18 +91,24 @@ def read_asf(path: str | Path) -> AsfSkeleton:
         if not sections.get(name):
             raise ValueError(f"{path}: section ':{name}' is missing or empty; the file is truncated or not ASF")
     units = {tokens[0].lower(): (number, tokens[1:]) for number, tokens in sections["units"]}
-    length = floats(path, *units.get("length", (0, ["1.0"])), 1)[0]
+    length = floats(path, *(stated := units.get("length", (0, ["1.0"]))), 1)[0]
+    if length <= 0:
+        fail(path, stated[0], stated[1][0], "a length above zero")
     degrees = units.get("angle", (0, ["deg"]))[1][:1] == ["deg"]
     root = {tokens[0].lower(): (number, tokens[1:]) for number, tokens in sections["root"]}
-    for field in ("order", "axis", "position", "orientation"):
-        if field not in root:
-            raise ValueError(f"{path}: section ':root' has no field '{field}'")
+    if missing := [field for field in ("order", "axis", "position", "orientation") if field not in root]:
+        raise ValueError(f"{path}: section ':root' has no field '{missing[0]}'")
+    order, axis = ([token.lower() for token in root[field][1]] for field in ("order", "axis"))
+    if sorted(order) != sorted(ROOT_CHANNELS):
+        fail(path, root["order"][0], " ".join(order), f"{' '.join(ROOT_CHANNELS)} in some order")
+    if len(axis) != 1 or sorted(axis[0]) != ["x", "y", "z"]:
+        fail(path, root["axis"][0], " ".join(axis), "an order of axes such as XYZ")
     angle = np.pi / 180 if degrees else 1.0
     return AsfSkeleton(
         metres=INCH / length,
         degrees=degrees,
-        root_order=tuple(channel.lower() for channel in root["order"][1]),
-        root_axis=root["axis"][1][0].lower(),
+        root_order=tuple(order),
+        root_axis=axis[0],
         root_position=floats(path, *root["position"], 3),
         root_orientation=tuple(angle * value for value in floats(path, *root["orientation"], 3)),
         bones=_link(path, sections["hierarchy"], _read_bones(path, sections["bonedata"], angle)),
@@ -112,32 +120,36 @@ def _read_bones(path: Path, lines: list[tuple[int, list[str]]], angle: float) ->
     bones: dict[str, dict] = {}
     bone: dict = {}
     for number, (key, *rest) in lines:
+        if not bone and key.lower() != "begin":
+            fail(path, number, key, "begin, which opens a bone")
         match key.lower():
             case "begin":
                 bone = {"dof": (), "limits": []}
             case "id" | "bodymass" | "cofmass":
-                continue
+                pass
             case "name":
+                if len(rest) != 1 or rest[0] in bones or rest[0] == "root":
+                    fail(path, number, " ".join(rest), "a name of its own")
                 bone["name"] = rest[0]
             case "direction":
                 bone["direction"] = floats(path, number, rest, 3)
             case "length":
                 bone["length"] = floats(path, number, rest, 1)[0]
             case "axis":
-                values = floats(path, number, rest[:3], 3)
-                order = (rest[3:] or ["XYZ"])[0].lower()
+                values, order = floats(path, number, rest[:3], 3), (rest[3:] or ["XYZ"])[0].lower()
+                if sorted(order) != ["x", "y", "z"]:
+                    fail(path, number, " ".join(rest), "three angles and an order such as XYZ")
                 bone |= {"axis": tuple(angle * value for value in values), "axis_order": order}
             case "dof":
                 bone["dof"] = tuple(name.lower() for name in rest)
-                if not set(bone["dof"]) <= {"rx", "ry", "rz"}:
+                if not set(bone["dof"]) <= {"rx", "ry", "rz"} or len(set(bone["dof"])) < len(bone["dof"]):
                     fail(path, number, " ".join(rest), "some of rx, ry, rz")
             case "limits":
                 bone["limits"].append(floats(path, number, rest, 2))
             case "end":
-                missing = [field for field in ("name", "direction", "length", "axis") if field not in bone]
-                if missing:
+                if missing := [field for field in ("name", "direction", "length", "axis") if field not in bone]:
                     fail(path, number, "end", f"the bone's {missing[0]} first")
-                bones[bone["name"]] = bone
+                bones[bone["name"]], bone = bone, {}
             case _ if bone["limits"]:
                 bone["limits"].append(floats(path, number, [key, *rest], 2))
             case _:
@@ -162,8 +174,7 @@ def _link(path: Path, lines: list[tuple[int, list[str]]], bones: dict[str, dict]
                 fail(path, number, f"{parent} {child}", "bones of :bonedata, once each, parents before children")
             reached.add(child)
             bones[child]["parent"] = index[parent]
-    missing = [name for name in bones if name not in reached]
-    if missing:
+    if missing := [name for name in bones if name not in reached]:
         raise ValueError(f"{path}: bone {missing[0]} of :bonedata is missing in :hierarchy")
     return tuple(AsfBone(**bone) for bone in bones.values())
 
@@ -190,7 +201,7 @@ def read_amc(path: str | Path, skeleton: AsfSkeleton | None = None, fps: float =
     for name, count in layout.items():
         values = table[:, column + 1 : column + 1 + count].astype(np.float64)
         column += 1 + count
-        order = skeleton.root_order if skeleton is not None else ("tx", "ty", "tz", "rx", "ry", "rz")
+        order = skeleton.root_order if skeleton is not None else ROOT_CHANNELS
         turning = [name != "root" or order[i].startswith("r") for i in range(count)]
         channels[name] = np.where(turning, np.deg2rad(values) if degrees else values, values)
     return AmcMotion(channels, degrees, fps)
@@ -213,23 +224,27 @@ def _compare(path: Path, found: dict[str, int], expected: dict[str, int]) -> Non
     """An AMC may list the bones in an order of its own, but no others and with as many channels."""
     for name in found.keys() | expected.keys():
         if found.get(name, 0) != expected.get(name, 0):
-            counts = f"found {found.get(name, 0)} channels, expected {expected.get(name, 0)}"
-            raise ValueError(f"{path}: bone {name!r}: {counts} as the skeleton says")
+            counts = f"found {found.get(name, 0)} channels, expected {expected.get(name, 0)} as the skeleton says"
+            raise ValueError(f"{path}: bone {name!r}: {counts}")
 
 
 def _read_frames(path: Path, lines: list[str], body: list[int], layout: dict[str, int]) -> np.ndarray:
     """(T, tokens per frame) as text, whole; only a file that fails is read again line by line, to say where."""
-    tokens = np.array(" ".join(lines[i] for i in body).split(), dtype="S32")
+    words = " ".join(lines[i] for i in body).encode("ascii", "replace").split()
+    if len(longest := max(words, key=len)) > LONGEST:
+        raise ValueError(f"{path}: found {longest.decode()[:60]!r}, expected at most {LONGEST} characters a number")
+    tokens = np.array(words, dtype=f"S{LONGEST}")
     width = 1 + sum(1 + count for count in layout.values())
     rows = 1 + len(layout)
     if len(tokens) % width == 0 and len(body) == rows * (len(tokens) // width):
         table = tokens.reshape(-1, width)
         heads = np.cumsum([1] + [1 + count for count in layout.values()])[:-1]
         numbers = np.setdiff1d(np.arange(width), heads)
+        names = np.array([name.encode("ascii", "replace") for name in layout])
         try:
             values = table[:, numbers].astype(np.float64)
             ordered = (values[:, 0] == np.arange(1, len(table) + 1)).all()
-            if ordered and np.isfinite(values).all() and (table[:, heads] == np.array([*layout], dtype="S32")).all():
+            if ordered and np.isfinite(values).all() and (table[:, heads] == names).all():
                 return table
         except ValueError:
             pass
@@ -244,8 +259,8 @@ def _read_frames(path: Path, lines: list[str], body: list[int], layout: dict[str
             fail(path, i + 1, found[0], f"bone {name!r} as in the first frame")
         else:
             floats(path, i + 1, found[1:], count)
-    missing = f"{rows - len(body) % rows} more bones of frame {len(body) // rows + 1}"
-    fail(path, body[-1] + 1, "the end of the file", missing)
+    left, frame = rows - len(body) % rows, len(body) // rows + 1
+    fail(path, body[-1] + 1, "the end of the file", f"{left} more bones of frame {frame}")
 
 
 def global_transforms(skeleton: AsfSkeleton, motion: AmcMotion) -> tuple[Tensor, Tensor]:
@@ -257,8 +272,7 @@ def global_transforms(skeleton: AsfSkeleton, motion: AmcMotion) -> tuple[Tensor,
     root = torch.from_numpy(motion.channels["root"])
     rest = roma.euler_to_rotmat(skeleton.root_axis, torch.tensor(skeleton.root_orientation, dtype=torch.float64))
     moves = [i for axis in "xyz" for i, name in enumerate(skeleton.root_order) if name == f"t{axis}"]
-    place = torch.tensor(skeleton.root_position, dtype=torch.float64) + root[:, moves]
-    positions = {-1: skeleton.metres * place}
+    positions = {-1: skeleton.metres * (torch.tensor(skeleton.root_position, dtype=torch.float64) + root[:, moves])}
     rotations = {-1: rest @ _euler(root, skeleton.root_order) @ rest.T}
     waiting = dict(enumerate(skeleton.bones))
     while waiting:  # a file may list a bone before its parent

@@ -20,10 +20,11 @@ from roma import rotvec_to_rotmat
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from phdlib import settings
 from phdlib.body import Body, load_body, subject_betas
 from phdlib.cache import cached_arrays, code_fingerprint, file_fingerprint, key_of
 from phdlib.camera import HUMANEVA_RIG, RIG, Camera, studio_rig
-from phdlib.data import humaneva_role
+from phdlib.data import cmu_pack, humaneva_role
 from phdlib.data import motion as motions
 from phdlib.data import split as splits
 from phdlib.data.clip import Clip
@@ -68,9 +69,16 @@ class Performance:
     visible: Tensor
 
 
+def source_files() -> tuple[Path, Path]:
+    """Motion file and split of the data source that the run is for: the project's own, or the user's CMU tree's."""
+    if settings.current_data() == "cmu":
+        return cmu_pack.pack()[:2]
+    return motions.DEFAULT, splits.DEFAULT
+
+
 def data_key(body_path: Path | None = None) -> str:
-    """Key of the embedded data: motion file, split, body and the code that makes clips of them."""
-    files = [motions.DEFAULT, splits.DEFAULT, *([body_path] if body_path else [])]
+    """Key of the data: motion file, split, body and the code that makes clips of them."""
+    files = [*source_files(), *([body_path] if body_path else [])]
     return key_of(files=file_fingerprint(*files), code=code_fingerprint(*CODE))
 
 
@@ -78,8 +86,9 @@ def performances(role: str = "human36m", body_path: Path | None = None) -> list[
     """Every stretch of a role on its subject's body, at the role's frame rate. Joints are computed once and cached."""
     if role not in ROLES:
         raise ValueError(f"no role {role!r} in the split; there are {sorted(ROLES)}")
-    segments = [segment for segment in splits.load_split() if segment.role == role]
-    takes, betas = motions.load_motions(), subject_betas(ROLES[role].cast)
+    motion_file, split_file = source_files()
+    segments = [segment for segment in splits.load_split(split_file) if segment.role == role]
+    takes, betas = motions.load_motions(motion_file), subject_betas(ROLES[role].cast)
     body = load_body(body_path)
     placed = [_place(takes[segment.take], segment, body, betas[segment.subject]) for segment in segments]
     arrays = cached_arrays(f"embedded-{role}", data_key(body_path), lambda: _geometry(placed, body, ROLES[role]))
@@ -220,7 +229,7 @@ def _clip(performance: Performance, camera: Camera, keypoints2d: Tensor, visible
         subject=segment.subject,
         action=segment.action,
         fps=role.fps,
-        source="embedded",
+        source=settings.current_data(),
         skeleton=role.skeleton,
         camera=camera,
         theta=performance.theta[recorded],

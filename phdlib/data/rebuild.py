@@ -12,9 +12,11 @@ import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from phdlib.data import bvh, cmu, rigs
 from phdlib.data.clean import Repair, clean, settled_after
@@ -88,11 +90,11 @@ def take_name(path: Path) -> str:
     return f"{int(subject):02d}_{trial}"
 
 
-def read_capture(path: Path) -> tuple[Capture, rigs.Rig]:
-    """Read either format, in metres, with its rig; which one a BVH is on shows in its root's name."""
+def read_capture(path: Path, fps: float = cmu.CMU_FPS) -> tuple[Capture, rigs.Rig]:
+    """Read either format, in metres, with its rig; which one a BVH is on shows in its root's name. ``fps``: AMC's."""
     if path.suffix == ".amc":
         skeleton = cmu.read_asf(path.parent / f"{path.parent.name}.asf")
-        motion = cmu.read_amc(path, skeleton)
+        motion = cmu.read_amc(path, skeleton, fps)
         return Capture(skeleton.joints, *cmu.global_transforms(skeleton, motion), motion.fps), rigs.ACCLAIM
     file = bvh.read_bvh(path)
     rig = rigs.CHARACTER if "CC_Base_Hip" in file.names else rigs.CGSPEED
@@ -100,21 +102,44 @@ def read_capture(path: Path) -> tuple[Capture, rigs.Rig]:
     return Capture(file.names, *bvh.global_transforms(file, rig.metres), float(round(file.fps))), rig
 
 
-def build_take(path: Path, body: Neutral, description: str = "") -> tuple[QuantisedTake, Report]:
-    """One take from its file to the form in which it is stored, and what was done to it."""
-    name = take_name(path)
-    capture, rig = read_capture(path)
-    cut = CUT[rig.name]
-    raw = retarget(capture.select(cut, None), rig, body.rest_joints)
-    settled = settled_after(forward_kinematics(*raw, body.rest_joints)[0], capture.fps)
-    local, root, repairs = clean(raw.rotations[settled:], raw.root[settled:], body.rest_joints, capture.fps)
+class Settled(NamedTuple):
+    """Motion on SMPL's tree, repaired and on the floor: local rotations (T, 24, 3, 3), root (T, 3) metres; the frame it
+    begins at, its repairs, the constant lift and the largest one beyond it."""
+
+    rotations: Tensor
+    root: Tensor
+    start: int
+    repairs: list[Repair]
+    lift: float
+    extra: float
+
+
+def settle(capture: Capture, rig: rigs.Rig, body: Neutral, lift: float | None = None) -> Settled:
+    """Retarget a capture, leave out what comes before a jump at its start, repair it and stand it on the floor.
+    ``lift``: the constant one, where the median height of the soles does not tell where the floor is."""
+    raw = retarget(capture, rig, body.rest_joints)
+    start = settled_after(forward_kinematics(*raw, body.rest_joints)[0], capture.fps)
+    local, root, repairs = clean(raw.rotations[start:], raw.root[start:], body.rest_joints, capture.fps)
     heights = sole_height(*forward_kinematics(local, root, body.rest_joints), body.rest_joints, body.sole)
-    constant = CLIMBERS_LIFT if name[:2] in CLIMBERS else -float(heights.median())
-    lift = stand_on_floor(heights, constant, capture.fps)
-    root = root + torch.stack([torch.zeros_like(lift), lift, torch.zeros_like(lift)], dim=-1)
-    stored = quantise(*resample(local, root, capture.fps, FPS))
-    frames, extra = len(capture.positions), float(lift.max()) - constant
-    report = Report(name, path.name, frames, capture.fps, cut + settled, tuple(repairs), constant, extra)
+    constant = -float(heights.median()) if lift is None else lift
+    lifted = stand_on_floor(heights, constant, capture.fps)
+    root = root + torch.stack([torch.zeros_like(lifted), lifted, torch.zeros_like(lifted)], dim=-1)
+    return Settled(local, root, start, repairs, constant, float(lifted.max()) - constant)
+
+
+def build_take(
+    path: Path, body: Neutral, description: str = "", fps: float = cmu.CMU_FPS, climbs: bool | None = None
+) -> tuple[QuantisedTake, Report]:
+    """One take from its file to the form in which it is stored, and what was done to it. ``fps``: an AMC's.
+    ``climbs``: whether its feet stand on things above the floor; None: whether it is one of :data:`CLIMBERS`."""
+    name = take_name(path)
+    capture, rig = read_capture(path, fps)
+    cut = CUT[rig.name]
+    climbs = name[:2] in CLIMBERS if climbs is None else climbs
+    settled = settle(capture.select(cut, None), rig, body, CLIMBERS_LIFT if climbs else None)
+    stored = quantise(*resample(settled.rotations, settled.root, capture.fps, FPS))
+    done = (cut + settled.start, tuple(settled.repairs), settled.lift, settled.extra)
+    report = Report(name, path.name, len(capture.positions), capture.fps, *done)
     return QuantisedTake(name, name.split("_")[0], description, *stored), report
 
 

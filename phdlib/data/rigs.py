@@ -1,4 +1,4 @@
-"""The rigs that CMU's motion is found on, as data: what turns each SMPL joint, and where it is.
+"""The rigs that motion is found on, CMU's three and Mixamo's, as data: what turns each SMPL joint, and where it is.
 
 A rig's ``turns`` name, for each SMPL joint, the joints whose global rotation it takes: one, or two between which it
 lies half way, where a rig divides neck or spine otherwise than SMPL does. ``places`` name the points between which bone
@@ -205,4 +205,38 @@ CHARACTER = Rig(
         "CC_Base_R_Forearm": (0.00654, 0.00334, 0.71459, 0.6995),
         "CC_Base_R_Hand": (-0.01398, -0.01597, 0.74141, 0.67072),
     },
+)
+
+# Mixamo's rig, named as in its own files after their prefix "mixamorig:" (phdlib.data.bvh_motion knows its variants).
+# Its bind pose, which BVH made of it has as zero pose, is a T-pose. The unit depends on who wrote the file.
+MIXAMO = Rig(
+    name="mixamo",
+    metres=None,
+    turns=_turns(
+        {"pelvis": "Hips", "spine1": "Spine", "spine2": "Spine1", "spine3": "Spine2", "neck": "Neck", "head": "Head"},
+        {
+            "hip": "?UpLeg",
+            "knee": "?Leg",
+            "ankle": "?Foot",
+            "foot": "?ToeBase",
+            "collar": "?Shoulder",
+            "shoulder": "?Arm",
+            "elbow": "?ForeArm",
+            "wrist": "?Hand",
+        },
+        "Left",
+        "Right",
+    ),
+    places=_both(
+        {
+            "hip": "?UpLeg",
+            "knee": "?Leg",
+            "ankle": "?Foot",
+            "shoulder": "?Arm",
+            "elbow": "?ForeArm",
+            "wrist": "?Hand",
+        },
+        "Left",
+        "Right",
+    ),
 )
