@@ -90,7 +90,7 @@ PHD_SIZES: dict[str, PHDSizes] = {
         "lifter", (0,),
     ),
     # phi of images: so small a network, in so few steps, reads poses hardly better than not looking would (101 mm of
-    # P-MPJPE on S5, 93 in training, where the mean person has 115; the lifter: 47). The tables stand on the lifter's.
+    # P-MPJPE on S5, 93 in training, where the mean pose has 106; the lifter: 47). The tables stand on the lifter's.
     "standard": PHDSizes(
         128, 3, 8, 256, 0.0, 128, _HEAD, _ENCODER, _FUTURE,
         _features(_SMALL_IMAGES, Recipe(epochs=8, batch_size=64, lr=2e-3, lr_decay=0.7), 256,
@@ -131,8 +131,18 @@ def _shared(sizes: PHDSizes, features: str | None, data: str, seed: int) -> dict
     names = ("channels", "blocks", "groups", "hidden", "dropout", "critic", "head")
     features = features or sizes.provider
     return {name: getattr(sizes, name) for name in names} | {
-        features: sizes.features[features], "data": data, "seed": seed,
+        features: providers(sizes, data)[features], "data": data, "seed": seed,
     }  # fmt: skip
+
+
+def providers(sizes: PHDSizes, data: str = "embedded") -> dict[str, FeatureExperiment]:
+    """What makes phi, by name, trained on a data source."""
+
+    def on_data(experiment: FeatureExperiment) -> FeatureExperiment:
+        names = type(experiment).model_fields.keys() - {"infra", "key", "data"}
+        return type(experiment)(**{name: getattr(experiment, name) for name in names}, data=data)
+
+    return {name: on_data(experiment) for name, experiment in sizes.features.items()}
 
 
 def encoders(

@@ -36,7 +36,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from phdlib import feature_tables, figures_phd, publish, settings
+from phdlib import feature_tables, figures_phd, phd_profiles, publish, settings
 from phdlib.feature_tables import LATENT
 from phdlib.phd_profiles import PHD_SIZES
 from phdlib.verdicts import Verdicts
@@ -111,7 +111,7 @@ display(
 # has the true skeleton drawn over it (blue: left).
 
 # %%
-experiments = dict(PHD_SIZES[profile].features)
+experiments = phd_profiles.providers(PHD_SIZES[profile], data)
 examples = feature_tables.crop_examples(experiments["images"])
 fig = figures_phd.crop_grid(*examples)
 

@@ -445,7 +445,9 @@ table.fillna("")
 fastest = (
     rows["penn"][NEIGHBOUR][0].query("horizon == 30").groupby("action")["true_speed"].mean()
 )
-chosen = {"h36m": ["walking", "sitting"], "penn": fastest.nlargest(2).index.tolist()}
+acts = rows["h36m"][NEIGHBOUR][0]["action"].unique().tolist()
+tested = list(dict.fromkeys(a for a in ("walking", "sitting", *acts) if a in acts))
+chosen = {"h36m": tested[:2], "penn": fastest.nlargest(2).index.tolist()}
 told = "; ".join(
     f"{ROLE[role]}: {' and '.join(actions)}" for role, actions in chosen.items()
 )

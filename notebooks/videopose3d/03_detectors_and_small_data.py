@@ -30,7 +30,7 @@ from IPython.display import Markdown, display
 
 from phdlib import ablations, figures_inputs, publish, published, settings
 from phdlib.comparisons import evaluate_again
-from phdlib.data import detector, humaneva_role
+from phdlib.data import detector, embedded, humaneva_role
 from phdlib.data.split import load_split
 from phdlib.evaluation import average, per_action, predict_clip
 from phdlib.experiments import load_clips, run_all
@@ -294,7 +294,8 @@ display(
 # that follows, until the question is asked what it does.
 
 # %%
-fig = figures_inputs.chunk_timeline([s for s in load_split() if s.role == "humaneva"])
+segments = load_split(embedded.source_files()[1])
+fig = figures_inputs.chunk_timeline([s for s in segments if s.role == "humaneva"])
 
 # %%
 experiments = ablations.humaneva(profile, data)
