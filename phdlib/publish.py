@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Profile = Literal[settings.PROFILES]
-Paper = Literal["phd", "videopose3d"]
+Paper = Literal["phd", "videopose3d", "wild"]  # "wild": real video, in neither paper, so not in manifest.json
 VERDICTS = ("reproduced", "not reproduced", "not testable here")
 Verdict = Literal[VERDICTS]
 
@@ -240,7 +240,7 @@ def _notebook(name: str) -> str:
 def _enter(id: str, files: list[str], *, paper: str, notebook: str, provenance: Provenance, title: str) -> None:
     """Merge one entry into the manifest. An id's other files (a .html beside a .png) stay as long as they exist."""
     folder = output_dir(provenance.profile, provenance.data)
-    with _merged(folder / "manifest.json") as entries:
+    with _merged(folder / ("wild.json" if paper == "wild" else "manifest.json")) as entries:
         others = entries.get(id, {"files": []})["files"]
         kept = {name for name in others if (folder / name).exists()}
         entries[id] = {

@@ -1,0 +1,133 @@
+"""Figures on real pixels: VP3D's strip of a video with its 3D, and PHD's Figure 1, a future after what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from phdlib.crops import crop_boxes
+from phdlib.features import FPS
+from phdlib.figures import TRUTH, blank, draw_skeleton, overlay, turned
+from phdlib.figures_meshes import ImageRow, MeshRow, mesh_strip
+from phdlib.wild import CONDITIONING, Motion
+
+AHEAD = (-14, -7, 0, 5, 10, 15, 20, 25, 30)  # frames at 25 Hz ahead of the last one seen
+
+_ROOM = 1.25  # side of a crop over the diagonal of the keypoints' box
+
+
+def pick(images: Iterable[np.ndarray], wanted: Sequence[int]) -> dict[int, np.ndarray]:
+    """Some frames of a video, by number; reading stops at the last of them."""
+    found, last = {}, max(wanted, default=-1)
+    for t, image in enumerate(images):
+        if t in wanted:
+            found[t] = image
+        if t >= last:
+            break
+    return found
+
+
+def cut(image: np.ndarray, centre: Sequence[float], side: float, size: int) -> Tensor:
+    """A square of an image as (3, size, size), uint8; beyond the image its edge goes on."""
+    half = max(side / 2, 1.0)
+    low = np.floor(np.array(centre) - half).astype(int)
+    high = np.ceil(np.array(centre) + half).astype(int)
+    rows, columns = (np.arange(low[i], high[i]).clip(0, image.shape[1 - i] - 1) for i in (1, 0))
+    square = Image.fromarray(image[rows[:, None], columns[None]]).resize((size, size), Image.Resampling.BOX)
+    return torch.from_numpy(np.asarray(square).copy()).permute(2, 0, 1)
+
+
+def strip(
+    images: Mapping[int, np.ndarray],
+    motion: Motion,
+    *,
+    truth: Mapping[str, np.ndarray] | None = None,
+    side: float = 60.0,
+) -> Figure:
+    """Frames of a video with their keypoints; below, the lifted poses as the camera sees them and from ``side`` degrees
+    beside it, over ``truth`` in green where it is known: frame -> (17, 3) relative to the root."""
+    fig, axes = plt.subplots(3, len(images), figsize=(1.45 * len(images), 5.2), squeeze=False)
+    for column, (t, image) in enumerate(images.items()):
+        points = motion.clip.keypoints2d[t - motion.first].numpy()
+        middle, half = (points.min(0) + points.max(0)) / 2, 0.62 * np.ptp(points, axis=0).max()
+        wide = max(0.62 * half, 0.65 * np.ptp(points[:, 0]))
+        overlay(axes[0, column], image, points,
+                (middle[0] - wide, middle[0] + wide, middle[1] + half, middle[1] - half))  # fmt: skip
+        axes[0, column].set_title(f"{t / motion.clip.fps:.2f} s", fontsize=8)
+        pose = motion.clip.joints3d[t - motion.first].numpy()
+        for row, angle in ((1, 0.0), (2, side)):
+            ax = axes[row, column]
+            if truth and t in truth:
+                draw_skeleton(ax, turned(truth[t], angle), color=TRUTH, width=1.0)
+            draw_skeleton(ax, turned(pose, angle))
+            ax.set_xlim(-0.8, 0.8)
+            ax.set_ylim(-1.05, 1.3)
+            blank(ax)
+    for row, label in enumerate(("keypoints", "3D, from the camera", f"3D, {side:.0f}° beside")):
+        axes[row, 0].text(-0.1, 0.5, label, transform=axes[row, 0].transAxes, rotation=90, ha="center", va="center",
+                          fontsize=8)  # fmt: skip
+    fig.subplots_adjust(left=0.035, right=0.995, top=0.95, bottom=0.01, wspace=0.02, hspace=0.03)
+    return fig
+
+
+def stills(images: Mapping[int, np.ndarray]) -> Figure:
+    """Frames side by side, as they are."""
+    fig, axes = plt.subplots(1, len(images), figsize=(11, 11 / len(images) * 1.1), squeeze=False)
+    for ax, (t, image) in zip(axes[0], images.items(), strict=True):
+        ax.imshow(image)
+        ax.set_title(f"frame {t}", fontsize=8)
+        blank(ax)
+    fig.tight_layout(pad=0.3)
+    return fig
+
+
+def shown_frames(motion: Motion, which: int, ahead: Sequence[int] = AHEAD) -> list[int | None]:
+    """The video's frames that prediction ``which`` is about, None where the stretch has ended by then."""
+    at = [int(motion.present[which]) + a for a in ahead]
+    frames = [round(t / FPS * motion.clip.fps) for t in at]
+    return [motion.first + t if 0 <= t < len(motion.clip) else None for t in frames]
+
+
+def liveliest(motion: Motion, after: int = 25) -> int:
+    """The prediction in whose next ``after`` frames, which the video has to show, the keypoints move most about the
+    root; 0 where none is shown so long."""
+    joints = motion.clip.keypoints2d - motion.clip.keypoints2d[:, :1]
+    best, found = 0.0, 0
+    for i, now in enumerate(motion.present.tolist()):
+        start, stop = (round(t / FPS * motion.clip.fps) for t in (now, now + after))
+        if stop < len(joints):
+            moved = float(joints[start : stop + 1].diff(dim=0).norm(dim=-1).mean())
+            best, found = max((best, found), (moved, i))
+    return found
+
+
+def figure_1(
+    images: Mapping[int, np.ndarray],
+    motion: Motion,
+    which: int,
+    *,
+    ahead: Sequence[int] = AHEAD,
+    title: str = "",
+    size: int = 120,
+) -> Figure:
+    """PHD's Figure 1: crops of the video, framed where they were seen; the body that is read there (yellow) and the one
+    predicted (blue), as the camera sees it and from the side. ``images``: frames of :func:`shown_frames` by number."""
+    crops = []
+    for t in shown_frames(motion, which, ahead):
+        points = None if t is None else motion.clip.keypoints2d[t - motion.first][None]
+        box = None if points is None else crop_boxes(points, _ROOM)
+        crops.append(None if t is None else cut(images[t], box.centre[0].tolist(), float(box.side[0]), size))
+    now = int(motion.present[which])
+    seen = motion.theta[now + 1 - CONDITIONING : now + 1]
+    theta = torch.cat((seen, motion.future_theta[which]))[torch.tensor(ahead) + CONDITIONING - 1]
+    roles = ["conditioning" if a <= 0 else "latent" for a in ahead]
+    body = MeshRow("PHD", theta, motion.beta, roles)
+    video = ImageRow("video", crops, sum(a <= 0 for a in ahead))
+    labels = [f"{a:+d}" if a else "0" for a in ahead]
+    return mesh_strip([video, body, body.from_side()], labels, title=title, size=size)

@@ -1,0 +1,48 @@
+"""How far off 3D poses from one view are, where several calibrated views tell a reference."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from phdlib.camera import Camera
+from phdlib.metrics import mpjpe, n_mpjpe, p_mpjpe
+from phdlib.skeleton import H36M17
+from phdlib.wild import Motion
+
+
+def view_errors(motion: Motion, camera: Camera, reference: Float[Tensor, "T 17 3"], first: int) -> dict[str, float]:
+    """Errors in mm of one view's lifted poses; ``reference`` in the world, its frame t being the video's ``first`` + t.
+
+    ``frames`` that have a whole reference and were lifted; "MPJPE", "N-MPJPE", "P-MPJPE" means over them, "MPJPE,
+    median" the median frame; "root" the distance of the placed root from the reference's, m; "swapped" the share in
+    percent of frames whose keypoints fit the reference better with left and right exchanged.
+    """
+    seen = torch.arange(len(reference)) + first - motion.first
+    inside = (seen >= 0) & (seen < len(motion.clip))
+    truth, at = camera.to_camera(reference[inside]), seen[inside]
+    whole = truth.isfinite().all(-1).all(-1)
+    truth, at = truth[whole], at[whole]
+    if not len(at):
+        raise ValueError(f"{motion.clip.name}: no frame has a whole reference, expected at least one")
+    pred, gt = motion.clip.joints3d[at], truth - truth[:, :1]
+    each = mpjpe(pred, gt)
+    return {
+        "frames": len(at),
+        "MPJPE": 1000 * each.mean().item(),
+        "MPJPE, median": 1000 * each.median().item(),
+        "N-MPJPE": 1000 * n_mpjpe(pred, gt).mean().item(),
+        "P-MPJPE": 1000 * p_mpjpe(pred, gt).mean().item(),
+        "root": (motion.clip.trajectory[at] - truth[:, 0]).norm(dim=-1).mean().item(),
+        "swapped": 100 * sides_swapped(motion.clip.keypoints2d[at], camera.project(truth)).float().mean().item(),
+    }
+
+
+def sides_swapped(keypoints: Float[Tensor, "T 17 2"], truth: Float[Tensor, "T 17 2"]) -> Tensor:
+    """(T,) whether keypoints of H36M-17 lie nearer to the true ones once left and right are exchanged."""
+
+    def off(points: Tensor) -> Tensor:
+        return (points - truth).norm(dim=-1).mean(-1)
+
+    return off(keypoints[:, list(H36M17.mirror)]) < off(keypoints)
