@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -69,8 +70,10 @@ class BlazePose:
         command = [str(python or environment()), "-I", str(worker), str(width), str(height)]
         self._shape = (height, width, 3)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the process
+        # A notebook's kernel names a backend of matplotlib that the detector's environment does not have.
+        mine = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, bufsize=0
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, bufsize=0, env=mine
         )
         self._answers = self._process.stdout and iter(self._process.stdout.readline, b"")
         if next(self._answers, b"").strip() != b"ready":
