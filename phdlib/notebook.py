@@ -17,6 +17,7 @@ from phdlib import paths
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 SHOWN = re.compile(r"\b(?:phd|videopose3d)-(?:table|figure)-\d+[a-z]?\b")
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def sources(folder: Path) -> list[Path]:
@@ -82,7 +83,8 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
         tags = cell.metadata.get("tags")
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
         if cell.cell_type == "code":
-            cell.outputs = nbformat.from_dict(_without_paths(_joined(cell.outputs)))
+            lasting = [o for o in cell.outputs if WIDGET not in o.get("data", {})]  # progress bars: dead on a page
+            cell.outputs = nbformat.from_dict(_without_paths(_joined(lasting)))
         cells.append(cell)
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
 

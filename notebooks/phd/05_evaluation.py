@@ -375,8 +375,10 @@ display(
 # A yardstick that is not the paper's. Take φ of the present frame, and how it differs from φ 1, 3, 7 and 12 frames ago, and
 # map them by *one straight line per number* to the joints of every frame to come: a ridge regression, solved in closed form
 # in ten seconds, without a movie strip, a body or a step of its own (`phdlib/linear_forecast.py`; its one setting was chosen
-# on S5). It needs 3D labels, so it exists in the Human3.6M role alone. A model that does not beat it has not been shown to need
-# its depth; where it, too, is level with the frozen pose, there is little in φ to foresee from.
+# on S5). It needs 3D labels, so it exists in the Human3.6M role alone. Where φ comes from a keypoint lifter, the line has a
+# start: φ is what that network's last, linear layer turns into joints, while f_3D has to find a body whose joints those are. So
+# look at the frames that follow each other, too: how fast does each error grow? A model that does not beat the line has not
+# been shown to need its depth.
 
 # %%
 from phdlib import linear_forecast

@@ -101,7 +101,7 @@ say(dancer.lines)
 # %%
 motion = max(dancer.motions, key=lambda m: len(m.clip))
 length = len(motion.clip)
-chosen = [motion.first + round((i + 0.5) * length / 10) for i in range(10)]
+chosen = [motion.first + round((i + 0.5) * length / 7) for i in range(7)]
 images = figures_wild.pick(frames(dancer.info.path), chosen)
 fig = figures_wild.strip(images, motion)
 publish.save_figure(
@@ -120,7 +120,7 @@ written = video.run(
     detections=None if real else keypoints, models=models,
 )  # fmt: skip
 overlay = probe(written["overlay"])
-chosen = [round((i + 0.5) * overlay.frames / 6) for i in range(5)] + [overlay.frames - 13]
+chosen = [round((i + 0.5) * overlay.frames / 4) for i in range(3)] + [overlay.frames - 13]
 figures_wild.stills(figures_wild.pick(frames(overlay.path), chosen))
 
 # %%
@@ -207,7 +207,7 @@ if four:
     truth = demo.cameras[name].to_camera(reference.joints)
     truth = (truth - truth[:, :1]).numpy()
     first = reference.first[name]
-    chosen = [first + round((i + 0.5) * len(truth) / 10) for i in range(10)]
+    chosen = [first + round((i + 0.5) * len(truth) / 7) for i in range(7)]
     fig = figures_wild.strip(
         figures_wild.pick(frames(demo.videos[name]), chosen), shown,
         truth={t: truth[t - first] for t in chosen},
@@ -238,7 +238,7 @@ else:
 # %%
 if penn:
     first = penn.motions[0]
-    chosen = [first.first + round((i + 0.5) * len(first.clip) / 10) for i in range(10)]
+    chosen = [first.first + round((i + 0.5) * len(first.clip) / 7) for i in range(7)]
     images = figures_wild.pick(frames(penn_clip), chosen)
     fig = figures_wild.strip(images, first)
     publish.save_figure(
