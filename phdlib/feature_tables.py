@@ -26,7 +26,7 @@ from phdlib.metrics import mpjpe, p_mpjpe
 from phdlib.motion_properties import own_frame
 from phdlib.phd_experiments import EncoderResult, run_stages
 from phdlib.phd_study import Study, evaluate
-from phdlib.runs import read_or_run
+from phdlib.runs import Experiment, read_or_run, run_all
 from phdlib.statistics import Effect
 
 PROVIDERS = ("images", "lifter")
@@ -70,10 +70,13 @@ def lengths(role: str = "penn") -> pd.DataFrame:
     return pd.DataFrame(table).T.rename_axis("action").convert_dtypes()
 
 
-def providers(experiments: Mapping[str, FeatureExperiment]) -> pd.DataFrame:
+def providers(experiments: Mapping[str, FeatureExperiment], beside: Sequence[Experiment] = ()) -> pd.DataFrame:
     """Both providers: what they see, their size, what their training took, and the errors of the single-frame network
     on the validation subject, in mm; below them the mean training pose, which sees nothing: for MPJPE the mean of poses
-    as the cameras see them, for P-MPJPE that of poses turned to face alike, which is nearer after alignment."""
+    as the cameras see them, for P-MPJPE that of poses turned to face alike, which is nearer after alignment.
+
+    ``beside``: trainings that other notebooks will ask for, to use the cores that a network of images leaves idle."""
+    run_all([*experiments.values(), *beside])
     rows = {}
     for name, experiment in experiments.items():
         experiment = experiment.prepared()

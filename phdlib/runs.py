@@ -50,8 +50,8 @@ class Experiment(BaseModel):
         return type(self)(**{**fields, "key": key}, infra={"folder": folder, **clusters.options()})
 
     def cost(self) -> float:
-        """About how long :meth:`run` takes, in a unit of its own."""
-        return float(self.recipe.epochs * (self.recipe.steps_per_epoch or 1) * self.recipe.batch_size)
+        """About how long :meth:`run` takes, in a unit of its own; an epoch of all there is counts as a thousand steps."""
+        return float(self.recipe.epochs * (self.recipe.steps_per_epoch or 1000) * self.recipe.batch_size)
 
     def load(self) -> None:
         """Build the data that :meth:`run` will ask for, so that parallel runs find it in the cache."""

@@ -130,9 +130,13 @@ fig = figures_phd.crop_grid(*examples)
 #
 # The two are no controlled comparison of pixels with keypoints. The crops are of the true body at the true place; the
 # keypoints carry a detector's errors, but also where in the image the person is and how large, which a crop hides.
+#
+# (The network of images keeps one core busy for minutes. So that the others are not idle, what `03_causal_encoder` needs
+# is trained beside it.)
 
 # %%
-providers = feature_tables.providers(experiments)
+encoders = [e for row in phd_profiles.encoders(profile, data).values() for e in row]
+providers = feature_tables.providers(experiments, beside=encoders)
 providers.round(1).astype(object).where(providers.notna(), "")
 
 # %%
