@@ -76,7 +76,8 @@ def providers(experiments: Mapping[str, FeatureExperiment], beside: Sequence[Exp
     as the cameras see them, for P-MPJPE that of poses turned to face alike, which is nearer after alignment.
 
     ``beside``: trainings that other notebooks will ask for, to use the cores that a network of images leaves idle."""
-    run_all([*experiments.values(), *beside])
+    if beside:
+        run_all([*experiments.values(), *beside])
     rows = {}
     for name, experiment in experiments.items():
         experiment = experiment.prepared()

@@ -50,7 +50,7 @@ class Experiment(BaseModel):
         return type(self)(**{**fields, "key": key}, infra={"folder": folder, **clusters.options()})
 
     def cost(self) -> float:
-        """About how long :meth:`run` takes, in a unit of its own; an epoch of all there is counts as a thousand steps."""
+        """About how long :meth:`run` takes, in a unit of its own; an epoch of all there is passes for 1000 steps."""
         return float(self.recipe.epochs * (self.recipe.steps_per_epoch or 1000) * self.recipe.batch_size)
 
     def load(self) -> None:
