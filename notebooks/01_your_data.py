@@ -348,9 +348,10 @@ else:
 # ## 8. Which joint is where
 #
 # More time is lost on joint orders than on anything else: a wrong one raises no error, the numbers merely stay bad. So there
-# is one table, by name; `conventions.convert(points, "COCO-17", "H36M-17")` goes from any set to any other, and what the
-# source does not know becomes NaN instead of something near it. The same word need not mean the same point: Human3.6M's
-# "head" is the top of the skull, Penn Action's its middle. The table knows.
+# is one table, by name; `conventions.convert(points, "COCO-17", "H36M-17")` goes from any set to any other. What the source
+# lacks but has on both sides is taken midway (COCO's pelvis, between the hips); all else that it does not know becomes NaN
+# instead of something near it. The same word need not mean the same point: Human3.6M's "head" is the top of the skull, Penn
+# Action's its middle, and `convert` does not take one for the other.
 
 # %%
 from phdlib.data import conventions
@@ -410,7 +411,7 @@ display(Markdown(f"Frames in which every keypoint is filled in or unsure: {fille
 #
 # ## What has not been verified
 #
-# * **No licensed file was at hand.** The loaders of Human3.6M, HumanEva-I, Penn Action, AMASS, 3DPW, SMPL, HMR's features
+# * **No licensed file was at hand** but one clip of Penn Action, a video without its labels. The loaders of Human3.6M, HumanEva-I, Penn Action, AMASS, 3DPW, SMPL, HMR's features
 #   and of the authors' checkpoints were written from the formats' public descriptions and tested on files that the tests
 #   write in those layouts. Nothing on this page was measured on the real ones. CMU's files are real: a part of the
 #   database was there, in both forms.

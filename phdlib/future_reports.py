@@ -64,6 +64,28 @@ def beside_published(
     return table.rename_axis(["method", ""])
 
 
+def orders(
+    roles: Mapping[str, Mapping[str, Tables]],
+    methods: Sequence[str],
+    tables: Mapping[str, tuple[str, str]],
+    at: int = 30,
+) -> list[str]:
+    """Lines that say in which order the rows end, best first, here and in the published table; ``tables``: by id the
+    reading, and a title."""
+    lines = []
+    for id, (reading, _) in tables.items():
+        theirs = published.table(id)
+        for role in roles:
+            ours = {name: average(roles[role][name], reading)[at] for name in methods}
+            printed = {name: theirs.loc[PUBLISHED.get(name, name), f"{role}_{at}"] for name in methods}
+            best = [
+                ", ".join(f"{name} {of[name]:.1f}" for name in sorted(of, key=of.__getitem__, reverse=role == "penn"))
+                for of in (ours, printed)
+            ]
+            lines.append(f"* {id}, {METRIC[role]} at {at}: here {best[0]}; published {best[1]}.")
+    return lines
+
+
 def readings(
     roles: Mapping[str, Mapping[str, Tables]], methods: Sequence[str], names: Mapping[str, str], over: str = "windows"
 ) -> pd.DataFrame:

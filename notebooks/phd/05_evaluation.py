@@ -257,6 +257,9 @@ tables["phd-table-2"]
 # %%
 tables["phd-table-8"]
 
+# %%
+display(Markdown("\n".join(future_reports.orders(main, METHODS, titles))))
+
 # %% [markdown]
 # All three readings side by side, and the running mean that the arithmetic above gives for the paper's own rows. Within a
 # method, the step from the first line to the second is averaging, the step from there to the last is DTW.
@@ -403,8 +406,8 @@ least = np.minimum(own, straightest)
 Markdown(
     f"At 30 frames the frozen pose is off by {frozen[30]:.1f} mm, the straight line by {straightest[30]:.1f}, {LATENT} by "
     f"{own[30]:.1f}. The best of the two foresees {100 * (1 - least[10] / frozen[10]):.0f} % of the frozen pose's error at "
-    f"10 frames and {100 * (1 - least[30] / frozen[30]):.0f} % at 30. More would have to come from more motion to learn from, "
-    "or from better features."
+    f"10 frames and {100 * (1 - least[30] / frozen[30]):.0f} % at 30. Whether more motion, other features or a larger "
+    "model would foresee more, this does not tell."
 )
 
 # %% [markdown]

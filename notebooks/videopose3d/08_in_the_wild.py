@@ -96,7 +96,7 @@ say(dancer.lines)
 
 # %% [markdown]
 # The picture shows, from top to bottom: the keypoints on the frames, left limbs blue and right ones orange; the lifted
-# pose from the camera; the same pose from the side, where errors of depth show.
+# pose from the camera; the same pose from 60° beside, where errors of depth show.
 
 # %%
 motion = max(dancer.motions, key=lambda m: len(m.clip))
@@ -181,19 +181,19 @@ if four:
 
 # %%
 if four:
-    of = table.xs("all four", level="reference")
+    of = table.xs("the other three", level="reference")
     calibrated = of.xs("calibrated", level="lens")
     assumed = of.xs("assumed", level="lens")
     worst = calibrated["swapped"].idxmax()
-    change = (assumed["P-MPJPE"] - calibrated["P-MPJPE"]).abs().max()
+    change = (assumed["MPJPE"] - calibrated["MPJPE"]).abs().max()
     best, last = calibrated["MPJPE"].min(), calibrated["MPJPE"].max()
     say([
-        f"MPJPE lies between **{best:.0f}** and **{last:.0f} mm**, P-MPJPE between "
+        f"Against the other three views, MPJPE lies between **{best:.0f}** and **{last:.0f} mm**, P-MPJPE between "
         f"{calibrated['P-MPJPE'].min():.0f} and {calibrated['P-MPJPE'].max():.0f} mm.",
-        f"Knowing the lens changes the pose by little (P-MPJPE by at most {change:.0f} mm) and the place by much: "
+        f"Knowing the lens changes the pose by little (MPJPE by at most {change:.1f} mm) and the place by much: "
         f"{calibrated['root'].mean():.2f} m off with it, {assumed['root'].mean():.2f} m without.",
-        f"In {worst}, BlazePose takes left for right in {calibrated.loc[worst, 'swapped']:.0f} % of the frames. No "
-        f"lifter can mend that: its median frame has {calibrated.loc[worst, 'MPJPE, median']:.0f} mm, its mean "
+        f"In {worst}, BlazePose takes left for right in {calibrated.loc[worst, 'swapped']:.0f} % of the frames, "
+        f"and the models can but believe it: its median frame has {calibrated.loc[worst, 'MPJPE, median']:.0f} mm, its mean "
         f"{calibrated.loc[worst, 'MPJPE']:.0f} mm.",
     ])  # fmt: skip
 
