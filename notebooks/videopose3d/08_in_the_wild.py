@@ -112,7 +112,8 @@ publish.save_figure(
 # %% [markdown]
 # A pose that was lifted well lands on its own keypoints when it is put back into the image. That is a necessary sign, not
 # a sufficient one: every depth is left open by it. Below are frames of `overlay.mp4`, as the command writes it. Thin
-# white lines are the projected 3D pose; keypoints are grey in frames where some were missing and had to be filled in.
+# white lines are the projected 3D pose; keypoints are grey in frames where some were missing and had to be filled in. The
+# last one lies beyond the video: its final frame, darkened, with the predicted body on it.
 
 # %%
 written = video.run(
@@ -121,7 +122,7 @@ written = video.run(
 )  # fmt: skip
 overlay = probe(written["overlay"])
 chosen = [round((i + 0.5) * overlay.frames / 4) for i in range(3)] + [overlay.frames - 13]
-figures_wild.stills(figures_wild.pick(frames(overlay.path), chosen))
+fig = figures_wild.stills(figures_wild.pick(frames(overlay.path), chosen))
 
 # %%
 display(Markdown("Written: " + ", ".join(f"`{path.name}`" for path in written.values())))
