@@ -101,7 +101,9 @@ def run(sources: list[Path], folder: Path, profile: str, data: str) -> list[str]
     for position, source in enumerate(sources):
         name, start = notebook.name(source, folder), time.monotonic()
         work = paths.cache_dir() / "runs" / f"{profile}-{data}" / name
-        target = (results / name).with_suffix(".ipynb")
+        # A page that shows the user's own files never lands on the committed one.
+        shows_own = name == "01_your_data" and paths.user_data_dir() is not None
+        target = ((output / "own" if shows_own else results) / name).with_suffix(".ipynb")
         left = sum(expected[later] for later in sources[position + 1 :])
         head = f"[{position + 1}/{len(sources)}] {name}"
         try:
@@ -117,7 +119,8 @@ def run(sources: list[Path], folder: Path, profile: str, data: str) -> list[str]
                 print(f"    as far as it came: {work / target.name}", flush=True)
         else:
             rest = f", about {_clock(left)} left" if left else ""
-            print(f"{head}: {_clock(seconds)}{rest}", flush=True)
+            where = f"; with your data in it: {target}" if shows_own else ""
+            print(f"{head}: {_clock(seconds)}{rest}{where}", flush=True)
     done = len(sources) - len(failed)
     verdict = f"{done} of {len(sources)} notebooks ran" if failed else f"{done} notebook{'s' * (done > 1)} ran"
     print(f"{verdict} in {_clock(time.monotonic() - began)}. Tables and figures: {output}; notebooks: {results}")

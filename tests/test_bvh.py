@@ -87,6 +87,8 @@ def broken(text: str, old: str, new: str) -> str:
         ("OFFSET 2.0 -0.5 0.25", "OFFSET 2.0 -0.5", "line 8: found '2.0 -0.5', expected 3 finite numbers"),
         ("JOINT joint1", "ROOT joint1", "line 6: found 'ROOT joint1', expected one ROOT"),
         ("OFFSET 0 0 1\n}", "OFFSET 0 0 1", "1 closing braces first"),
+        ("OFFSET 0 0 1\n", "", "found '}', expected the OFFSET of joint1_end first"),
+        ("OFFSET 2.0 -0.5 0.25\n", "", "expected the OFFSET of joint1 first"),
         ("OFFSET 0 0 1", "OFSET 0 0 1", "line 12: found 'OFSET 0 0 1', expected ROOT, JOINT"),
     ],
 )

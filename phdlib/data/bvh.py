@@ -105,6 +105,7 @@ def _read_hierarchy(path: Path, lines: list[str]) -> tuple[BvhJoint, ...]:
     """Walk the lines; ``stack`` holds the joints whose braces are open."""
     joints: list[BvhJoint] = []
     stack: list[int] = []
+    placed: set[int] = set()  # joints whose OFFSET has come
     for number, line in enumerate(lines, start=1):
         match line.split():
             case [] | ["HIERARCHY"] | ["{"]:
@@ -118,15 +119,17 @@ def _read_hierarchy(path: Path, lines: list[str]) -> tuple[BvhJoint, ...]:
                 joints.append(BvhJoint(f"{joints[stack[-1]].name}_end", stack[-1], (0.0, 0.0, 0.0), ()))
                 stack.append(len(joints) - 1)
             case ["OFFSET", *numbers] if stack:
-                x, y, z = floats(path, number, numbers, 3)
-                joints[stack[-1]] = BvhJoint(joints[stack[-1]].name, joints[stack[-1]].parent, (x, y, z), ())
+                joint, (x, y, z) = joints[stack[-1]], floats(path, number, numbers, 3)
+                joints[stack[-1]] = BvhJoint(joint.name, joint.parent, (x, y, z), joint.channels)
+                placed.add(stack[-1])
             case ["CHANNELS", count, *names] if stack:
                 if count != str(len(names)) or not CHANNELS.issuperset(names) or len(set(names)) < len(names):
                     fail(path, number, line.strip(), "a count and as many names such as Zrotation")
                 joint = joints[stack[-1]]
                 joints[stack[-1]] = BvhJoint(joint.name, joint.parent, joint.offset, tuple(names))
             case ["}"] if stack:
-                stack.pop()
+                if (closed := stack.pop()) not in placed:
+                    fail(path, number, "}", f"the OFFSET of {joints[closed].name} first")
             case _:
                 fail(path, number, line.strip(), "ROOT, JOINT, End Site, OFFSET, CHANNELS or a brace")
     if stack or not joints:
