@@ -86,11 +86,16 @@ def analyse(
 
 
 def run(video: str | Path, out: str | Path, **given) -> dict[str, Path]:
-    """:func:`analyse` with the same arguments, then everything written to the folder ``out``; the files by name."""
+    """:func:`analyse` with the same arguments, then everything written to the folder ``out``; the files by name.
+
+    ``NotADirectoryError``, before anything is computed, if ``out`` is a file."""
     from phdlib import wild_output
     from phdlib.video_frames import frames
 
-    done, folder = analyse(video, **given), Path(out)
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"--out {folder}: found a file, expected a folder or a name that is free")
+    done = analyse(video, **given)
     print("\n".join(done.lines))
     written = {"poses": wild_output.save_poses(folder / "poses.npz", done.found, done.motions, {"says": done.lines})}
     written |= {path.stem: path for path in wild_output.save_motion(folder, done.motions)}

@@ -87,7 +87,7 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoS
     import av
 
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such video file")
+        raise FileNotFoundError(f"{path}: found {'a folder' if path.is_dir() else 'nothing'}, expected a video file")
     try:
         # A file is a file: playlists that name other files or addresses are not followed.
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:

@@ -26,7 +26,7 @@ from phdlib.wild_camera import View, look_at_person, place, project
 LIFTER_FPS = 50.0  # of the clips that the lifters are trained on
 CONDITIONING, AHEAD, EVERY = 15, 30, 25  # frames seen and predicted (PHD 4.2), and from one prediction to the next
 ROW = "AR on Φ"  # PHD's latent model (Table 2)
-TIMES = {"smoke": "seconds", "standard": "some minutes", "paper": "hours, with a GPU"}
+TIMES = {"smoke": "a few minutes", "standard": "some minutes", "paper": "hours, with a GPU"}
 
 
 class Models(NamedTuple):

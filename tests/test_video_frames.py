@@ -129,7 +129,7 @@ def test_sound_alone_is_no_video(tmp_path):
 def test_no_file_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.mp4"):
         probe(tmp_path / "none.mp4")
-    with pytest.raises(FileNotFoundError, match="no such video"):
+    with pytest.raises(FileNotFoundError, match="found a folder, expected a video file"):
         next(frames(tmp_path))
 
 

@@ -193,7 +193,8 @@ def test_what_cannot_be_used_is_one_line(tmp_path, analysed, monkeypatch, capsys
     (tmp_path / "text.mp4").write_text("no video")
     (tmp_path / "bad.json").write_text("{}")
     for arguments, said in (
-        ([str(tmp_path / "none.mp4")], "none.mp4: no such video file"),
+        ([str(tmp_path / "none.mp4")], "none.mp4: found nothing, expected a video file"),
+        ([str(tmp_path)], "found a folder, expected a video file"),
         ([str(tmp_path / "text.mp4")], "text.mp4: found no readable video"),
         ([str(path), "--detections", str(tmp_path / "bad.json")], "bad.json: frames: found []"),
         ([str(path), "--detections", str(found), "--focal", "-3"], "focal length: found -3 pixels"),
@@ -251,3 +252,11 @@ def test_errors_against_a_reference_are_of_the_right_frames():
     assert errors["frames"] == 34 and errors["MPJPE"] < 0.01 and errors["root"] == pytest.approx(0.5, abs=1e-5)
     points = clip.keypoints2d
     assert not sides_swapped(points, points).any() and sides_swapped(points[:, list(H36M17.mirror)], points).all()
+
+
+def test_a_file_where_a_folder_should_be_is_refused_before_anything_is_computed(tmp_path, monkeypatch):
+    taken = tmp_path / "taken"
+    taken.write_text("mine")
+    monkeypatch.setattr(video, "analyse", lambda *_, **__: pytest.fail("computed"))
+    with pytest.raises(NotADirectoryError, match="taken: found a file, expected a folder"):
+        video.run("any.mp4", taken)
