@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from phdlib import wheels
+from phdlib import settings, wheels
 from phdlib.data.pose2sim_demo import DEMO
 from phdlib.detection_files import write_detections
 from phdlib.detections import Detections
@@ -44,7 +44,8 @@ def stand_in(frames: int = 60) -> tuple[Path, Path]:
     from phdlib.experiments import load_clips
 
     folder = cache_dir() / "stand-in"
-    clip = next(c for c in load_clips("embedded", "gt", "test") if len(c) >= 2 * frames).every(2)
+    data = "cmu" if settings.current_data() == "cmu" else "embedded"  # one pack of motion per process
+    clip = next(c for c in load_clips(data, "gt", "test") if len(c) >= 2 * frames).every(2)
     camera = clip.camera
     theta, beta = clip.theta[:frames], clip.beta[None].expand(frames, -1)
     body = load_body()
