@@ -52,15 +52,16 @@ def _features(image: dict[str, Any], images: Recipe, channels: int, lifter: Reci
 # stage 1: lr 1e-3, 5e-4, 2e-4, 1e-4: 57.8, 51.7, 50.6, 50.1 (worse than the single frame's 48.1); the terms of nearby
 #   frames times 0.2: 48.3;
 # stage 2: lr 1e-3, 5e-4: 106.8, 106.2 at 30; curriculum grown in 60, 30 % of the epochs: 106.2, 103.2; weight of the
-#   movie strip 0.1, 1, 4: 110.7, 106.2, 104.5, in the faster curriculum 1, 4: 103.2, 105.1; half as many steps: 103.5.
+#   movie strip 0.1, 1, 4: 110.7, 106.2, 104.5, in the faster curriculum 1, 4: 103.2, 105.1; half as many steps
+#   again: 103.5.
 # Then it turned out that the last weights wander by more than these differ (110.0 and 102.9 for two seeds), and that
-# their running mean does not (102.0 and 101.2). With it:
-# stage 1: lr 1e-3, 5e-4, 2e-4: 51.2, 48.9, 48.1; four times the clips, every fifth frame of them read: 48.7;
+# their running mean (0.98 and 0.97) does not: 102.0 and 101.2. With one of these:
+# stage 1: lr 1e-3, 5e-4, 2e-4: 51.2, 48.9, 48.1; 3.5 times the clips, every fifth frame of them read: 48.7;
 # stage 2, latent: lr 1e-3: 102.2; movie strip 4: 101.6; curriculum in 60 %: 102.5; 36 clips a batch, in 1.75 of the
-#   time: 101.0; 24 and every fifth frame read: 102.1; hardly any clips of 2D labels: 101.8;
+#   time: 101.0; 36, every fifth frame of them read: 102.1; hardly any clips of 2D labels: 101.8;
 # stage 2, pose: lr 1e-3 in 60 %, 1e-3 in 30 %, 5e-4 in 30 %: 101.7, 101.4, 102.3 at 30, but 53.9, 54.0, 51.3 at 1 frame
 #   and 80.8, 80.8, 79.9 on average over the five horizons: so both spaces have one recipe.
-# For comparison: repeating the present pose 107.6; a ridge regression from 13 frames of phi to the joints 109.0; a
+# For comparison: repeating the present pose 107.6; a ridge regression from 13 frames of phi to the joints 107.9; a
 # perceptron in its place, 104.5, with 76 to 83 on its training data.
 _WEIGHTS = Weights(joints=60, keypoints=20, shape=0.03, adversarial=0.02, nearby=0.2)
 _FRAMES = {"human36m": 128, "penn": 32, "instavariety": 32}

@@ -33,6 +33,11 @@ def check_data(name: str) -> str:
     return name
 
 
+def current_motion() -> str:
+    """Whose motion the embedded bodies move by in this process: the user's CMU tree, or the project's own."""
+    return "cmu" if current_data() == "cmu" else DEFAULT_DATA
+
+
 def check_cluster(name: str) -> str:
     """Return ``name`` if jobs can be handed to it; ``ValueError`` names what they can be handed to."""
     if name not in CLUSTERS:

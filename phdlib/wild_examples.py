@@ -44,8 +44,7 @@ def stand_in(frames: int = 60) -> tuple[Path, Path]:
     from phdlib.experiments import load_clips
 
     folder = cache_dir() / "stand-in"
-    data = "cmu" if settings.current_data() == "cmu" else "embedded"  # one pack of motion per process
-    clip = next(c for c in load_clips(data, "gt", "test") if len(c) >= 2 * frames).every(2)
+    clip = next(c for c in load_clips(settings.current_motion(), "gt", "test") if len(c) >= 2 * frames).every(2)
     camera = clip.camera
     theta, beta = clip.theta[:frames], clip.beta[None].expand(frames, -1)
     body = load_body()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from future_rows import as_published, rows
@@ -99,3 +100,16 @@ def test_the_wider_scale_finds_more_keypoints() -> None:
 
 def test_column_names() -> None:
     assert [future_reports.column(key) for key in ("h36m_1", "penn_30")] == ["mm 1", "PCK 30"]
+
+
+def test_orders_put_the_best_first_in_either_metric() -> None:
+    def rows(value: float) -> list[pd.DataFrame]:
+        return [pd.DataFrame({"action": "a", "take": "t", "window": 0, "horizon": [30], "frame": [value]})]
+
+    roles = {
+        "h36m": {"AR on Φ": rows(90.0), "Constant": rows(80.0)},
+        "penn": {"AR on Φ": rows(9.0), "Constant": rows(8.0)},
+    }
+    mm, pck = future_reports.orders(roles, ["AR on Φ", "Constant"], {"phd-table-8": ("frame", "")})
+    assert mm == "* phd-table-8, mm at 30: here Constant 80.0, AR on Φ 90.0; published AR on Φ 81.1, Constant 102.8."
+    assert pck == "* phd-table-8, PCK at 30: here AR on Φ 9.0, Constant 8.0; published AR on Φ 60.1, Constant 32.7."

@@ -74,3 +74,9 @@ def test_the_table_is_light():
     script = "import sys, phdlib.data.sources; print(sorted({'torch', 'numpy', 'pandas'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_clips_of_the_embedded_motion_never_carry_another_sources_name(monkeypatch):
+    monkeypatch.setenv("PHDLIB_DATA_SOURCE", "human36m")
+    clip = sources.clips("embedded", "gt", "test")[0]
+    assert clip.source == "embedded"

@@ -71,7 +71,7 @@ class Performance:
 
 def source_files() -> tuple[Path, Path]:
     """Motion file and split of the data source that the run is for: the project's own, or the user's CMU tree's."""
-    if settings.current_data() == "cmu":
+    if settings.current_motion() == "cmu":
         return cmu_pack.pack()[:2]
     return motions.DEFAULT, splits.DEFAULT
 
@@ -229,7 +229,7 @@ def _clip(performance: Performance, camera: Camera, keypoints2d: Tensor, visible
         subject=segment.subject,
         action=segment.action,
         fps=role.fps,
-        source=settings.current_data(),
+        source=settings.current_motion(),
         skeleton=role.skeleton,
         camera=camera,
         theta=performance.theta[recorded],

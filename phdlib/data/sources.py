@@ -72,7 +72,7 @@ def _embedded_key(keypoints: str, role: str) -> str:
 
 def _check_pack(data: str) -> None:
     """Which motion :mod:`phdlib.data.embedded` reads is settled for the whole process, by ``--data``."""
-    if data in ("embedded", "cmu") and (data == "cmu") != (settings.current_data() == "cmu"):
+    if data in ("embedded", "cmu") and data != settings.current_motion():
         found = f"$PHDLIB_DATA_SOURCE is {settings.current_data()!r}"
         raise ValueError(f"data source {data!r}: {found}, expected the same; set it before the notebook starts")
 
