@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from phdlib.findings import Finding, Judgement
+from phdlib.findings import Finding, Judgement, measured
 from phdlib.future_evidence import CLEAR, LATENT, POSE
 from phdlib.future_tables import Tables
 from phdlib.futures import HORIZONS
@@ -53,16 +53,20 @@ class Actions:
         about = self.properties[role]
         kept = np.ones(len(about), dtype=bool) if kept is None else kept
         motion = [f"{take}+{start}" for take, start in zip(about["take"], about["start"], strict=True)]
-        effect = correlation(
-            values[:, kept], self.property(role, name)[kept], about["take"][kept].tolist(), self.rng, draws=self.draws,
-            within=np.array(motion, dtype=object)[kept] if views else None,
+        within = np.array(motion, dtype=object)[kept] if views else None
+        return measured(
+            what,
+            lambda: correlation(
+                values[:, kept], self.property(role, name)[kept], about["take"][kept].tolist(), self.rng,
+                within=within, draws=self.draws,
+            ),
+            "rank correlation", RHO,
         )  # fmt: skip
-        return Finding(what, effect, "rank correlation", RHO)
 
     def gap(self, what: str, role: str, values: np.ndarray, group: np.ndarray, unit: str, above: float) -> Finding:
         """Mean of the windows in a group, less that of all others."""
-        effect = contrast(values, group, self.properties[role]["take"].tolist(), self.rng, self.draws)
-        return Finding(what, effect, unit, above)
+        takes = self.properties[role]["take"].tolist()
+        return measured(what, lambda: contrast(values, group, takes, self.rng, self.draws), unit, above)
 
 
 def periodic(found: Actions) -> list[Judgement]:
@@ -170,7 +174,6 @@ def given_away(found: Actions) -> Judgement:
     ahead = found.values("penn", "mean_dtw") - found.values("penn", "mean_dtw", method=POSE)
     telling, takes = found.property("penn", "telling"), found.properties["penn"]["take"].to_numpy()
     silent = telling <= np.median(telling)
-    least = mean(ahead[:, silent], takes[silent].tolist(), found.rng, found.draws)
     return Judgement(
         "PHD-C25",
         "Penn role with DTW at 30: where the present pose tells least about the action (lower half), the latent "
@@ -178,7 +181,12 @@ def given_away(found: Actions) -> Judgement:
         f"tells: rank correlation with the lead turned round above {RHO:g}.",
         "no numbers printed",
         (
-            Finding("Table 5: lead where the pose tells least", least, "PCK points", CLEAR),
+            measured(
+                "Table 5: lead where the pose tells least",
+                lambda: mean(ahead[:, silent], takes[silent].tolist(), found.rng, found.draws),
+                "PCK points",
+                CLEAR,
+            ),
             found.rho("Table 5: how telling the pose is and the lead turned round", "penn", "telling", -ahead),
         ),
     )

@@ -22,7 +22,7 @@ import pandas as pd
 from phdlib.claims_actions import PERIODIC
 from phdlib.claims_future import CLEAR, CONSTANT, LATENT, POSE, ROLE, UNITS
 from phdlib.examples import by_difficulty
-from phdlib.findings import Finding, Judgement
+from phdlib.findings import Finding, Judgement, measured
 from phdlib.future_tables import Tables, compare
 from phdlib.futures import HORIZONS
 from phdlib.published_arithmetic import averaging_and_warping
@@ -54,8 +54,19 @@ class Rollouts:
         self, what: str, role: str, values: np.ndarray, kept: np.ndarray, above: float, below: float = np.inf
     ) -> Finding:
         """The mean over some windows, as a finding."""
-        effect = mean(values[:, kept], self.takes(role)[kept].tolist(), self.rng, self.draws)
-        return Finding(f"{ROLE[role]}, {what}", effect, UNITS[role], above, below)
+        takes = self.takes(role)[kept].tolist()
+        return measured(
+            f"{ROLE[role]}, {what}",
+            lambda: mean(values[:, kept], takes, self.rng, self.draws),
+            UNITS[role],
+            above,
+            below,
+        )
+
+    def harder(self, role: str, lead: np.ndarray, hard: np.ndarray) -> Finding:
+        """By how much a lead is larger in the harder actions than in the simpler ones."""
+        what, takes = f"{ROLE[role]}: lead in harder less in simpler actions", self.takes(role).tolist()
+        return measured(what, lambda: contrast(lead, hard, takes, self.rng, self.draws), UNITS[role])
 
     def complex(self, role: str) -> np.ndarray:
         """Which windows are of the harder half of the actions, (windows,): by the running mean of Constant."""
@@ -136,8 +147,7 @@ def simple_and_complex(found: Rollouts) -> Judgement:
         lead, hard = found.better(role, LATENT, POSE, "mean"), found.complex(role)
         findings.append(found.mean("simpler actions: lead of the latent model", role, lead, ~hard, -WIDE, WIDE))
         findings.append(found.mean("harder actions: lead of the latent model", role, lead, hard, WIDE))
-        more = contrast(lead, hard, found.takes(role).tolist(), found.rng, found.draws)
-        findings.append(Finding(f"{ROLE[role]}: lead in harder less in simpler actions", more, UNITS[role]))
+        findings.append(found.harder(role, lead, hard))
     return Judgement(
         "PHD-C27",
         f"Over 30 frames the latent and the pose-space model are within {WIDE:g} mm and points of each other in the "

@@ -1,31 +1,37 @@
 """Claims that rest on several comparisons at once, such as "better at every horizon, with and without DTW".
 
 A :class:`Finding` is one comparison with the bounds that its interval has to keep. A :class:`Judgement` is a claim: it
-holds if all of its findings do, and is reported by the one that comes nearest to failing.
+holds if all of its findings do, and is reported by the one that comes nearest to failing. Where the data has no windows
+for one of them (:func:`measured`), the claim is not testable on that data.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from phdlib.statistics import Effect
 from phdlib.verdicts import Verdicts
+from phdlib.window_effects import NoWindowsError
+
+NOTHING = Effect(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
 class Finding:
     """One comparison: ``what`` is compared, the ``effect`` in ``unit``, and the bounds that its whole 95 % interval has
-    to lie between: ``above`` for "better by more than", both for "equal within"."""
+    to lie between: ``above`` for "better by more than", both for "equal within". ``lacks``: what the data has none of,
+    where there is nothing to compare."""
 
     what: str
     effect: Effect
     unit: str
     above: float = 0.0
     below: float = math.inf
+    lacks: str = ""
 
     @property
     def margin(self) -> float:
@@ -42,6 +48,17 @@ class Finding:
         if math.isinf(self.below):
             return f"above {self.above:g}"
         return f"below {self.below:g}" if math.isinf(self.above) else f"from {self.above:g} to {self.below:g}"
+
+
+def measured(
+    what: str, effect: Callable[[], Effect], unit: str, above: float = 0.0, below: float = math.inf
+) -> Finding:
+    """A finding whose effect is measured now; one that :attr:`Finding.lacks` what it is about if the data has no such
+    windows, as a small set of recordings may have none that repeats itself."""
+    try:
+        return Finding(what, effect(), unit, above, below)
+    except NoWindowsError as error:
+        return Finding(what, NOTHING, unit, above, below, str(error))
 
 
 @dataclass(frozen=True)
@@ -68,8 +85,16 @@ class Judgement:
         """The finding that comes nearest to failing, or fails by most."""
         return min(self.findings, key=lambda finding: -math.inf if math.isnan(finding.margin) else finding.margin)
 
+    @property
+    def untestable(self) -> str:
+        """What the data lacks that the claim is about, the first of it; empty if it lacks nothing."""
+        return next((f"{finding.what}: {finding.lacks}" for finding in self.findings if finding.lacks), "")
+
     def enter(self, verdicts: Verdicts) -> None:
-        """Into the notebook's verdicts, by the weakest finding."""
+        """Into the notebook's verdicts, by the weakest finding; not testable if the data lacks what one is about."""
+        if self.untestable:
+            verdicts.not_testable(self.id, f"{self.statement} Not on this data: {self.untestable}.", self.published)
+            return
         weakest = self.weakest
         unit = "; ".join([f"{weakest.unit} ({weakest.what})", *self._besides()])
         verdicts.judge(self.id, self.statement, weakest.effect, unit, self.published, self.holds)
@@ -77,6 +102,8 @@ class Judgement:
     @property
     def comparison(self) -> str:
         """What the effect is of: the weakest finding, of how many, and the note."""
+        if self.untestable:
+            return ""
         return "; ".join([self.weakest.what, *self._besides()])
 
     def _besides(self) -> list[str]:
@@ -89,7 +116,10 @@ def judged(verdicts: Verdicts, judgements: Sequence[Judgement]) -> pd.DataFrame:
     """:meth:`phdlib.verdicts.Verdicts.table`, what was compared in a column of its own instead of beside the unit."""
     table = verdicts.table()
     by_id = {judgement.id: judgement for judgement in judgements}
-    units = [by_id[id].weakest.unit if id in by_id else unit for id, unit in table["unit"].items()]
+    units = [
+        by_id[id].weakest.unit if id in by_id and not by_id[id].untestable else unit
+        for id, unit in table["unit"].items()
+    ]
     compared = [by_id[id].comparison if id in by_id else "" for id in table.index]
     table["unit"] = units
     table.insert(table.columns.get_loc("unit") + 1, "comparison", compared)
@@ -107,7 +137,7 @@ def evidence(judgements: Sequence[Judgement]) -> pd.DataFrame:
             "to": finding.effect.high,
             "unit": finding.unit,
             "interval to lie": finding.bounds,
-            "holds": "yes" if finding.holds else "no",
+            "holds": finding.lacks or ("yes" if finding.holds else "no"),
         }
         for judgement in judgements
         for finding in judgement.findings

@@ -18,6 +18,10 @@ from phdlib.future_tables import Tables
 from phdlib.statistics import Effect
 
 
+class NoWindowsError(ValueError):
+    """The data has no windows of the kind that is asked about; the message says which."""
+
+
 def per_window(tables: Tables, reading: str, horizon: int) -> np.ndarray:
     """A reading at a horizon, (seeds, windows) in the order of the windows."""
     found = [table.loc[table["horizon"] == horizon, reading].to_numpy(dtype=float) for table in tables]
@@ -79,13 +83,13 @@ def contrast(
     """Mean of ``values`` (seeds, windows) where ``group`` (windows,) is true, less the mean where it is false.
 
     Takes are drawn within each of the two groups; a take with windows in both counts as one in each. Windows without a
-    value are left out. ``ValueError`` if one group has no windows.
+    value are left out. :class:`NoWindowsError` if one group has no windows.
     """
     values, group, takes = np.atleast_2d(values), np.asarray(group, dtype=bool), _names(takes)
     kept = _check(values, group, takes)
     sides = [np.flatnonzero(kept & (group == side)) for side in (True, False)]
     if not all(map(len, sides)):
-        raise ValueError(f"contrast: {len(sides[0])} windows in the group and {len(sides[1])} outside; both need some")
+        raise NoWindowsError(f"{len(sides[0])} such windows and {len(sides[1])} others; both need some")
     by_take = [[side[takes[side] == take] for take in pd.unique(takes[side])] for side in sides]
 
     def difference(seeds: np.ndarray, picked: Sequence[np.ndarray]) -> float:
@@ -131,7 +135,7 @@ def _names(takes: Sequence[str]) -> np.ndarray:
 
 
 def _check(values: np.ndarray, of: np.ndarray, takes: np.ndarray) -> np.ndarray:
-    """Which windows have a value under every seed."""
+    """Which windows have a value under every seed. :class:`NoWindowsError` if none has."""
     if values.ndim != 2 or not values.shape[1] == len(of) == len(takes):
         raise ValueError(
             f"expected values (seeds, windows), a property and a take per window, found {values.shape}, {len(of)} and "
@@ -139,5 +143,5 @@ def _check(values: np.ndarray, of: np.ndarray, takes: np.ndarray) -> np.ndarray:
         )
     kept = np.isfinite(values).all(0)
     if not kept.any():
-        raise ValueError(f"no window of {len(kept)} has a value")
+        raise NoWindowsError(f"none of {len(kept)} such windows has a value" if len(kept) else "no such windows")
     return kept

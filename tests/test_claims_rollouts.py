@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from phdlib import findings
 from phdlib.claims_future import CONSTANT, LATENT, POSE
 from phdlib.claims_rollouts import (
     Rollouts,
@@ -17,7 +20,9 @@ from phdlib.claims_rollouts import (
     simple_and_complex,
     tempo,
 )
+from phdlib.findings import evidence
 from phdlib.futures import HORIZONS
+from phdlib.verdicts import Verdicts
 
 ACTIONS = ("easy", "fair", "hard", "wild")
 TAKES = 3  # of each action
@@ -87,6 +92,30 @@ def test_periodic_and_other_motion_have_to_hold_alone():
     judged = captured(rollouts(worse, POSED, FROZEN))
     failed = [finding.what for finding in judged.findings if not finding.holds]
     assert len(failed) == 4 and all(", periodic" in what for what in failed)
+
+
+def test_a_claim_about_windows_that_the_data_has_none_of_is_not_testable():
+    found = rollouts(GOOD, POSED, FROZEN)
+    nothing_repeats = replace(found, periodicity={**found.periodicity, "penn": np.zeros(len(ACTIONS) * TAKES)})
+    judged, verdicts = judgements(nothing_repeats), Verdicts()
+    for judgement in judged:
+        judgement.enter(verdicts)
+    about = {claim["id"]: claim for claim in verdicts.claims}
+    assert [c["verdict"] for c in about.values()] == ["reproduced", "not testable here", "reproduced"]
+    assert "effect" not in about["PHD-C26"]
+    assert (
+        "Not on this data: Penn role, periodic, frame 10: ahead of Constant: no such windows."
+        in (about["PHD-C26"]["statement"])
+    )
+    shown = evidence(judged)
+    lacking = shown[shown["holds"] == "no such windows"]
+    assert len(lacking) == 2 and lacking["effect"].isna().all()  # frames 10 and 30
+    table = findings.judged(verdicts, judged)
+    assert table.loc["PHD-C26", ["effect", "unit", "comparison"]].tolist() == ["", "", ""]
+    one = rollouts({"easy": 1.0, "fair": 1.0, "hard": 1.0, "wild": 1.0}, POSED, FROZEN)
+    only = {r: {m: [t[t["action"] == "easy"] for t in ts] for m, ts in ms.items()} for r, ms in one.rows.items()}
+    alone = simple_and_complex(replace(one, rows=only, periodicity={}))  # a single action has no harder half
+    assert "0 such windows and 3 others" in [f.lacks for f in alone.findings][2] and not alone.holds
 
 
 def test_simple_and_complex_are_halves_by_the_frozen_pose():

@@ -84,9 +84,9 @@ def test_what_does_not_fit_is_named() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match=r"found \(1, 4\), 3 and 4"):
         correlation(np.zeros(4), np.zeros(3), takes(4, 1), rng)
-    with pytest.raises(ValueError, match="no window of 4 has a value"):
+    with pytest.raises(ValueError, match="none of 4 such windows has a value"):
         mean(np.full(4, np.nan), takes(4, 1), rng)
-    with pytest.raises(ValueError, match="0 windows in the group and 4 outside"):
+    with pytest.raises(ValueError, match="0 such windows and 4 others"):
         contrast(np.zeros(4), np.zeros(4, dtype=bool), takes(4, 1), rng)
     table = rows({1: 5.0}, {1: 5.0})
     with pytest.raises(ValueError, match=r"frame at 1: expected tables of the same windows, found \[20, 16\]"):
