@@ -238,19 +238,31 @@ def _notebook(name: str) -> str:
 
 
 def _enter(id: str, files: list[str], *, paper: str, notebook: str, provenance: Provenance, title: str) -> None:
-    """Merge one entry into the manifest. An id's other files (a .html beside a .png) stay as long as they exist."""
+    """Merge one entry into the manifest. An id's other files (a .html beside a .png) stay as long as they exist.
+
+    ``titles`` has each file's own, whichever was written last.
+    """
     folder = output_dir(provenance.profile, provenance.data)
     with _merged(folder / ("wild.json" if paper == "wild" else "manifest.json")) as entries:
-        others = entries.get(id, {"files": []})["files"]
-        kept = {name for name in others if (folder / name).exists()}
+        before = entries.get(id, {"files": []})
+        kept = {name for name in before["files"] if (folder / name).exists()}
+        titles = {name: before.get("titles", {}).get(name, "") for name in kept}
+        titles |= {name: title or titles.get(name, "") for name in files}
         entries[id] = {
             "id": id,
             "paper": paper,
-            "title": title or entries.get(id, {}).get("title", ""),
+            "title": _main_title(id, titles),
+            "titles": titles,
             "files": sorted(kept.union(files)),
             "notebook": _notebook(notebook),
             **provenance.model_dump(mode="json"),
         }
+
+
+def _main_title(id: str, titles: Mapping[str, str]) -> str:
+    """What an id is called: as the file without a part, a picture or table rather than a page; else as its first."""
+    by_rank = sorted(titles, key=lambda name: (PurePosixPath(name).stem != id, name.endswith(".html"), name))
+    return next((titles[name] for name in by_rank if titles[name]), "")
 
 
 @contextmanager

@@ -102,6 +102,7 @@ def test_the_manifest_has_one_entry_per_id_and_all_its_files(figures):
         "id": "videopose3d-figure-10",
         "paper": "videopose3d",
         "title": "Cost",
+        "titles": {"videopose3d-figure-10.html": "", "videopose3d-figure-10-a.png": "Cost"},
         "files": ["videopose3d-figure-10-a.png", "videopose3d-figure-10.html"],
         "notebook": "notebooks/videopose3d/02_supervised.ipynb",
         "profile": "standard",
@@ -114,6 +115,20 @@ def test_the_manifest_has_one_entry_per_id_and_all_its_files(figures):
     (figures / "videopose3d-figure-10.html").unlink()
     publish.save_figure("videopose3d-figure-10", figure(), part="a", **ABOUT)
     assert manifest(figures)[1]["files"] == ["videopose3d-figure-10-a.png"]
+
+
+def test_a_part_does_not_give_the_whole_its_title(figures):
+    saved = [
+        lambda: publish.save_html("videopose3d-figure-9", go.Figure(), title="A page", **ABOUT),
+        lambda: publish.save_figure("videopose3d-figure-9", figure(), title="Whole", **ABOUT),
+        lambda: publish.save_table("videopose3d-figure-9", TABLE, part="b", title="Part", **ABOUT),
+    ]
+    for order in ((0, 1, 2), (2, 1, 0)):
+        for which in order:
+            saved[which]()
+        (entry,) = manifest(figures)
+        assert entry["title"] == "Whole"
+        assert entry["titles"]["videopose3d-figure-9-b.csv"] == "Part"
 
 
 def test_writers_at_the_same_time_lose_nothing_and_leave_nothing_behind(figures):
