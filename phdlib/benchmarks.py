@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
 
-from phdlib import paths, publish
+from phdlib import paths, provenance, publish
 from phdlib.camera import studio_rig
 from phdlib.data.clip import Clip
 from phdlib.data.windows import Windows
@@ -116,12 +114,9 @@ def noise(clips: int, frames: int) -> list[Clip]:
 
 def machine() -> dict[str, Any]:
     """What a speed depends on."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     gpu = torch.cuda.is_available()
     return {
-        "cpu": names[0] if names else platform.processor() or platform.machine(),
+        "cpu": provenance.cpu(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,

@@ -6,7 +6,6 @@ Both are sorted lists with one entry per id: notebooks may write in any order or
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeFloat, model_validator
 
 from phdlib import paths, settings
+from phdlib import provenance as origins
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,12 +36,13 @@ class _Record(BaseModel):
 
 
 class Provenance(_Record):
-    """Where a number comes from. ``seconds`` is the time that the run behind it took; ``revision`` fills itself in."""
+    """Where a number comes from. ``seconds``, the time that the run behind it took, goes to ``timings.json`` alone;
+    ``revision`` fills itself in."""
 
     profile: Profile
     data: str
     seeds: tuple[int, ...]
-    seconds: NonNegativeFloat
+    seconds: Annotated[NonNegativeFloat, Field(exclude=True)]
     settings: dict[str, Any] = {}
     revision: str = Field(default_factory=lambda: revision())
 
@@ -176,8 +177,10 @@ def save_claims(claims: Sequence[Mapping[str, Any]], *, notebook: str, provenanc
     """Check verdicts (the fields of :class:`Claim`) and merge them into ``claims.json``; the newer one stands."""
     checked = [Claim(**claim, notebook=_notebook(notebook), provenance=provenance) for claim in claims]
     folder = output_dir(provenance.profile, provenance.data)
+    entered = {claim.id: claim.model_dump(mode="json") for claim in checked}
     with _merged(folder / "claims.json") as entries:
-        entries.update({claim.id: claim.model_dump(mode="json") for claim in checked})
+        entries.update(entered)
+    _trace(folder, "claims", {id: origins.of_entry(entry) for id, entry in entered.items()}, notebook, provenance)
     return checked
 
 
@@ -257,6 +260,16 @@ def _enter(id: str, files: list[str], *, paper: str, notebook: str, provenance: 
             "notebook": _notebook(notebook),
             **provenance.model_dump(mode="json"),
         }
+    _trace(folder, "files", {name: origins.of_file(folder / name) for name in files}, notebook, provenance, id)
+
+
+def _trace(
+    folder: Path, section: str, hashes: Mapping[str, str], notebook: str, provenance: Provenance, id: str = ""
+) -> None:
+    """Enter files, or verdicts, into ``provenance.json``, each with the hash of what was written."""
+    about = provenance.model_dump(mode="json", include={"profile", "data", "seeds", "revision"})
+    entries = {name: {"id": id or name, "sha256": sha256, **about} for name, sha256 in hashes.items()}
+    origins.enter(folder, section, entries, {id or name: provenance.seconds for name in hashes}, _notebook(notebook))
 
 
 def _main_title(id: str, titles: Mapping[str, str]) -> str:
@@ -268,17 +281,12 @@ def _main_title(id: str, titles: Mapping[str, str]) -> str:
 @contextmanager
 def _merged(path: Path) -> Iterator[dict[str, dict[str, Any]]]:
     """Entries of a JSON list by id, to change; written back sorted. Other processes wait for the folder's lock."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with paths.locked(path.parent):
         entries = {entry["id"]: entry for entry in read_entries(path)}
         yield entries
         ordered = [entries[id] for id in sorted(entries, key=_natural)]
         text = json.dumps(ordered, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
         paths.write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
-    finally:
-        os.close(handle)
 
 
 def _natural(id: str) -> list[str | int]:

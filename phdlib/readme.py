@@ -12,7 +12,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from phdlib import paths, publish, published
+from phdlib import paths, provenance, publish, published
 
 README = paths.ROOT / "README.md"
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n)(.*?)(<!-- end -->)", flags=re.DOTALL)
@@ -32,7 +32,7 @@ def fill(text: str, figures: Path) -> str:
             case "table":
                 body = (figures / f"{id}.md").read_text(encoding="utf-8").strip() if id in manifest else _NOT_YET
             case "contents":
-                body = _contents(list(manifest.values())) if manifest else _NOT_YET
+                body = _contents(list(manifest.values()), figures) if manifest else _NOT_YET
             case "claims":
                 body = _claims(claims) if claims else _NOT_YET
             case _:
@@ -59,13 +59,14 @@ def _source(entry: dict[str, Any]) -> str:
     return f"Profile {entry['profile']}, {entry['data']} data, {seeds}, revision {entry['revision']}"
 
 
-def _contents(entries: list[dict[str, Any]]) -> str:
+def _contents(entries: list[dict[str, Any]], figures: Path) -> str:
     """A row per table and figure. Minutes are those of the runs behind it, from an empty cache."""
+    seconds = provenance.read(figures / provenance.TIMINGS).get("outputs", {})
     rows = ["| | what it shows | made by | files | core minutes |", "| :--- | :--- | :--- | :--- | ---: |"]
     for entry in entries:
         files = ", ".join(f"[{Path(name).suffix[1:]}](figures/{name})" for name in entry["files"])
         source = f"[{entry['notebook'].removeprefix('notebooks/').removesuffix('.ipynb')}]({entry['notebook']})"
-        minutes = ceil(entry["seconds"] / 60)
+        minutes = ceil(seconds[entry["id"]] / 60) if entry["id"] in seconds else "–"
         rows.append(f"| {entry['id']} | {entry['title']} | {source} | {files} | {minutes} |")
     sources = "; ".join(sorted({_source(entry) for entry in entries}))
     return "\n".join([*rows, "", f"*{sources}. Minutes are of all trainings behind a row; rows share them.*"])

@@ -4,6 +4,7 @@ several devices (:mod:`phdlib.ranks`)."""
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from phdlib import clusters, ranks
+from phdlib import clusters, provenance, ranks
 from phdlib.cache import code_fingerprint, file_fingerprint, key_of
 from phdlib.data import sources
 from phdlib.paths import cache_dir, write_atomically
@@ -88,13 +89,28 @@ def read_or_run(experiment: Any) -> Any:
 
 def _sealed(experiment: Any) -> Any:
     clusters.keep(experiment)
+    path, seal = _result_file(experiment)
+    is_new = experiment.infra.status() != "completed"
     with one_thread():
         result = experiment.run()
-    path, seal = _result_file(experiment)
+        if is_new:
+            text = json.dumps(provenance.machine())
+            write_atomically(path.with_name(provenance.MACHINE), lambda temporary: temporary.write_text(text))
     digest = file_fingerprint(path)
     if not seal.exists() or seal.read_text() != digest:
         write_atomically(seal, lambda temporary: temporary.write_text(digest))
+    _note(experiment, result)
     return result
+
+
+def _note(experiment: Any, result: Any) -> None:
+    """Remember what was read for :mod:`phdlib.provenance`, and what that began with, if the cache has it."""
+    if provenance.is_known(experiment):
+        return
+    provenance.note(experiment, result)
+    for needed in provenance.needs(experiment):
+        if _completed(needed):
+            _sealed(needed)
 
 
 @contextmanager

@@ -108,7 +108,6 @@ def test_the_manifest_has_one_entry_per_id_and_all_its_files(figures):
         "profile": "standard",
         "data": "embedded",
         "seeds": [0, 1],
-        "seconds": 2.5,
         "settings": {"channels": 256},
         "revision": "abc",
     }
