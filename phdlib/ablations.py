@@ -4,7 +4,7 @@ profile makes it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -14,7 +14,10 @@ from phdlib.experiments import LiftingExperiment
 from phdlib.profiles import SINGLE_FRAME, differences, supervised
 from phdlib.settings import check_profile
 from phdlib.training import Recipe
+from phdlib.watched_epochs import WatchedExperiment
+from phdlib.zero_padding import BorderExperiment
 
+E_ = TypeVar("E_", bound=LiftingExperiment)
 Group = list[LiftingExperiment]  # one model, once per seed
 LSTM_FRAMES = 5  # Hossain and Little start anew after as many (VP3D 2)
 
@@ -53,10 +56,10 @@ SIZES: dict[str, AblationSizes] = {
 }  # fmt: skip
 
 
-def _group(profile: str, **changes: Any) -> Group:
+def _group(profile: str, kind: type[E_] = LiftingExperiment, **changes: Any) -> list[E_]:
     sizes = SIZES[check_profile(profile)]
     fields = {"channels": sizes.channels, "dropout": sizes.dropout, "recipe": sizes.recipe} | changes
-    return [LiftingExperiment(**fields, seed=seed) for seed in sizes.seeds]
+    return [kind(**fields, seed=seed) for seed in sizes.seeds]
 
 
 def detectors(profile: str, data: str = "embedded") -> dict[str, Group]:
@@ -128,6 +131,32 @@ def chunk_sizes(profile: str, data: str = "embedded") -> dict[str, Group]:
             profile, data=data, filter_widths=(3,) * 3, form="layered", chunk=chunk, recipe=samples
         )
     return {**groups, "1f": _group(profile, data=data, filter_widths=(3,) * 3, recipe=recipe)}
+
+
+def momenta(profile: str, data: str = "embedded") -> dict[str, list[WatchedExperiment]]:
+    """5.3: batch norm's momentum as it usually is, 0.1 from the first epoch to the last, and decaying; 27 frames. At
+    least 4 epochs, since scatter about a line takes three."""
+    recipe = SIZES[check_profile(profile)].recipe
+    decaying = recipe.model_copy(update={"epochs": max(4, recipe.epochs)})
+    usual = decaying.model_copy(update={"bn_momentum": (decaying.bn_momentum[0],) * 2})
+    watched = min(WatchedExperiment.model_fields["watched"].default, decaying.epochs - 1)
+    shared = {"kind": WatchedExperiment, "data": data, "filter_widths": (3,) * 3, "watched": watched}
+    return {name: _group(profile, **shared, recipe=r) for name, r in (("usual", usual), ("decaying", decaying))}
+
+
+def borders(profile: str, data: str = "embedded") -> dict[str, list[BorderExperiment]]:
+    """Section 3: replicated border frames before unpadded convolutions, and zero padding in every one; 27 frames."""
+    return {
+        border: _group(profile, BorderExperiment, data=data, filter_widths=(3,) * 3, form="layered", border=border)
+        for border in ("replicate", "zeros")
+    }
+
+
+def inference(profile: str) -> dict[str, Any]:
+    """6.1, how fast at which batch size: ``channels`` of a model of 243 frames, ``poses`` in all, ``batch_sizes``,
+    ``rounds`` of timing."""
+    channels, poses, rounds = {"smoke": (32, 512, 3), "standard": (256, 16384, 7), "paper": (1024, 131072, 7)}[profile]
+    return {"channels": channels, "poses": poses, "batch_sizes": (1, 4, 16), "rounds": rounds}
 
 
 def departures(profile: str) -> pd.DataFrame:

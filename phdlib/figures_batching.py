@@ -96,3 +96,20 @@ def batch_means(means: Mapping[str, np.ndarray], spread: np.ndarray) -> Figure:
     ax.invert_yaxis()  # of all, since they share it: in an image y points down
     fig.tight_layout()
     return fig
+
+
+def by_epoch(errors: Mapping[str, Sequence[Sequence[float]]], last: int) -> Figure:
+    """Test MPJPE in mm after each of the last epochs, the very last being number ``last``: a line per seed, for each of
+    two schedules by name."""
+    fig, ax = plt.subplots(figsize=(6, 3.2))
+    for (name, seeds), color in zip(errors.items(), (RIGHT, LEFT), strict=True):
+        for i, of_seed in enumerate(seeds):
+            epochs = range(last - len(of_seed) + 1, last + 1)
+            ax.plot(epochs, of_seed, "o-", color=color, ms=3, lw=1.2, alpha=0.8, label=None if i else name)
+    ax.set_xticks(epochs)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("MPJPE, mm")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(fontsize=8, frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
+    fig.tight_layout()
+    return fig

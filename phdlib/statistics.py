@@ -24,6 +24,7 @@ def bootstrap(
     rng: np.random.Generator,
     draws: int = 2000,
     paired: bool = False,
+    each_seed: bool = False,
 ) -> Effect:
     """``statistic`` of the models' averages (means of per-action means), with its bootstrap interval.
 
@@ -31,8 +32,10 @@ def bootstrap(
     clips; ``statistic`` takes one average per model. Each draw takes seeds anew for each model, and takes anew within
     each action, the same ones for all models; all cameras and stretches of a take stay together. An action of one take
     contributes no spread of its own: the interval says nothing about other takes of it. ``paired``: the n-th tables of
-    all models belong together (the same labelled subset, say), and are drawn together.
+    all models belong together (the same labelled subset, say), and are drawn together. ``each_seed``: so they do, and
+    ``statistic`` is taken of each seed's own averages, then averaged, as for a scatter that a mean of seeds would hide.
     """
+    paired = paired or each_seed
     if paired and len({len(tables) for tables in models}) > 1:
         raise ValueError(f"bootstrap: pairs need as many tables per model, found {[len(t) for t in models]}")
     first, same = models[0][0], ["take", "action", "frames"]
@@ -64,6 +67,12 @@ def bootstrap(
             return [rng.choice(every[0][0], len(every[0][0]))] * len(models)
         return [rng.choice(s, len(s)) for s in every[0]]
 
-    drawn = [statistic(*averages(seeds(), [rng.choice(p, len(p)) for p in every[1]])) for _ in range(draws)]
+    def value(seeds: Sequence[np.ndarray], picked: Sequence[np.ndarray]) -> float:
+        if not each_seed:
+            return float(statistic(*averages(seeds, picked)))
+        of_seed = {n: statistic(*averages([np.array([n])] * len(models), picked)) for n in set(seeds[0].tolist())}
+        return float(np.mean([of_seed[n] for n in seeds[0].tolist()]))
+
+    drawn = [value(seeds(), [rng.choice(p, len(p)) for p in every[1]]) for _ in range(draws)]
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return Effect(float(statistic(*averages(*every))), float(low), float(high))
+    return Effect(value(*every), float(low), float(high))

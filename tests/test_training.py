@@ -142,6 +142,20 @@ def test_paired_draws_cancel_what_they_share() -> None:
         bootstrap([worse, [rows.assign(take="x") for rows in better]], "mpjpe", lambda a, b: a - b, rng)
 
 
+def test_a_statistic_of_each_seed_is_averaged_and_not_of_the_average() -> None:
+    """Two epochs whose errors part by 2 mm up in one seed and down in the other: their mean does not part at all."""
+    rng = np.random.default_rng(0)
+    first, second = ([table(mean, 0, rng) for mean in means] for means in ((50, 52), (52, 50)))
+
+    def parted(**kwargs: bool) -> Effect:
+        return bootstrap([first, second], "mpjpe", lambda a, b: abs(a - b), np.random.default_rng(0), 50, **kwargs)
+
+    assert parted().value == pytest.approx(0)
+    assert parted(each_seed=True) == pytest.approx(Effect(2, 2, 2))
+    with pytest.raises(ValueError, match="as many tables per model"):
+        bootstrap([first, second[:1]], "mpjpe", lambda a, b: a, rng, each_seed=True)
+
+
 def test_bootstrap_interval_is_that_of_the_takes() -> None:
     """Against the textbook: one action, equal takes, one seed; the mean's spread is std / sqrt(n)."""
     values = np.random.default_rng(1).normal(50, 5, 60)
