@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from phdlib.data import embedded
 from phdlib.data.clip import Clip
 from phdlib.data.windows import Windows
-from phdlib.evaluation import predict_clip
+from phdlib.evaluation import clip_errors, predict_clip
 from phdlib.experiments import LiftingExperiment, LiftingResult, for_clips
 from phdlib.lifting import TemporalModel
 from phdlib.metrics import mpjpe
@@ -81,8 +81,8 @@ class ZeroWindows(Windows):
 
 @dataclass(frozen=True, eq=False)
 class BorderResult(LiftingResult):
-    """``clips``: MPJPE over all frames of each test clip; ``ends``: over those frames alone from which the receptive
-    field reaches beyond the clip, ``frames`` of them."""
+    """``ends``: MPJPE in mm of each test clip over those frames alone from which the receptive field reaches beyond it,
+    ``frames`` of them."""
 
     ends: pd.DataFrame
 
@@ -120,13 +120,12 @@ class BorderExperiment(LiftingExperiment):
 
 
 def errors(model: nn.Module, clips: Sequence[Clip], reach: int, flip: bool = True) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """MPJPE per clip in mm, over all its frames, and over the first and last ``reach`` of them."""
+    """Errors per clip over all its frames, and its MPJPE in mm over the first and last ``reach`` of them."""
     every, ends = [], []
     for clip in clips:
-        error = 1000 * mpjpe(predict_clip(model, clip, flip), clip.joints3d)
-        time = torch.arange(len(clip))
-        near = error[(time < reach) | (time >= len(clip) - reach)]
-        about = {"take": clip.take, "camera": clip.camera.name, "subject": clip.subject, "action": clip.action}
-        for rows, of in ((every, error), (ends, near)):
-            rows.append({**about, "frames": len(of), "mpjpe": of.mean().item()})
+        poses, time = predict_clip(model, clip, flip), torch.arange(len(clip))
+        every.append(clip_errors(poses, clip))
+        near = 1000 * mpjpe(poses, clip.joints3d)[(time < reach) | (time >= len(clip) - reach)]
+        about = {name: every[-1][name] for name in ("take", "camera", "subject", "action")}
+        ends.append({**about, "frames": len(near), "mpjpe": near.mean().item()})
     return pd.DataFrame(every), pd.DataFrame(ends)
