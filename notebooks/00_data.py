@@ -29,13 +29,12 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import figures, settings
+from phdlib import figures, opening
 from phdlib.body import load_body, subject_betas
 from phdlib.camera import studio_rig
 from phdlib.data import detector, embedded, motion, split
 
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 
 # %% [markdown]
 # ## 1. The motion

@@ -55,14 +55,13 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import figures_data, settings
+from phdlib import figures_data, opening
 from phdlib.body import load_body
 from phdlib.data import stand_ins
 from phdlib.data.stand_in_files import on_body
 from phdlib.skeleton import H36M17, SMPL24
 
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 temporary = tempfile.TemporaryDirectory()
 scratch, body = Path(temporary.name), load_body()
 

@@ -17,11 +17,11 @@ from torch import Tensor
 from phdlib.body import Body, load_body
 from phdlib.camera import Camera, look_at
 from phdlib.data.clip import Clip
+from phdlib.palette import TRUE_BODY, style
 from phdlib.render import MeshCaster, render_mesh
 from phdlib.skeleton import H36M17, SMPL24, Skeleton
 
 LEFT, RIGHT, MIDDLE = "#0072B2", "#D55E00", "#444444"  # tell apart with every kind of colour vision
-TRUTH = "#009E73"
 
 
 def draw_skeleton(
@@ -50,14 +50,17 @@ def turned(joints: np.ndarray, degrees: float) -> np.ndarray:
 def action_strips(strips: Mapping[str, np.ndarray], poses: int = 14, spacing: float = 0.95) -> Figure:
     """One row per action: world-space joints (T, 17, 3), ``poses`` of them from first to last, side by side."""
     fig, axes = plt.subplots(len(strips), 1, figsize=(11, 0.95 * len(strips)))
-    for ax, (action, joints) in zip(np.atleast_1d(axes), strips.items(), strict=True):
+    heights = [joints[..., 1].max() for joints in strips.values()]
+    for ax, (action, joints), height in zip(np.atleast_1d(axes), strips.items(), heights, strict=True):
         for i, t in enumerate(np.linspace(0, len(joints) - 1, poses).round().astype(int)):
             pose = joints[t] - joints[t, :1] * [1, 0, 1]
             draw_skeleton(ax, pose[:, :2] + [i * spacing, 0], width=1.2)
         ax.axhline(0, color="0.8", lw=0.8, zorder=0)
         ax.set_xlim(-1.0, poses * spacing)
+        ax.set_ylim(-0.08, height + 0.05)  # the floor inside, or it is cut off
         ax.text(-1.0, 0.9, action, fontsize=9, va="center", ha="right")
         blank(ax)
+        ax.set_anchor("W")
     fig.subplots_adjust(left=0.13, right=0.99, top=0.995, bottom=0.005, hspace=0.05)
     return fig
 
@@ -82,7 +85,7 @@ def studio(cameras: Sequence[Camera], paths: Mapping[str, np.ndarray]) -> Figure
             fontsize=8,
         )
     ax.set_aspect("equal")
-    ax.margins(0.16)
+    ax.margins(0.22)
     ax.set_xlabel("x, m (left of a performer who faces +z)")
     ax.set_ylabel("-z, m (the front is at the bottom)")
     ax.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
@@ -116,7 +119,7 @@ def figure_4(
     side: float = 60.0,
 ) -> Figure:
     """A strip of a video (VP3D Figure 4): image with 2D keypoints, then one row of 3D poses per model, seen ``side``
-    degrees off the camera, over the true pose in green."""
+    degrees off the camera, over the true pose in grey."""
     keypoints = np.asarray(keypoints)
     fig, axes = plt.subplots(1 + len(poses), len(frames), figsize=(1.45 * len(frames), 1.9 * (1 + len(poses))))
     for column, (t, image) in enumerate(zip(frames, images, strict=True)):
@@ -124,7 +127,7 @@ def figure_4(
         axes[0, column].set_title(f"{t / 50:.2f} s", fontsize=8)
         for row, pose in enumerate(poses.values(), start=1):
             ax = axes[row, column]
-            draw_skeleton(ax, turned(truth[t], side), color=TRUTH, width=1.0)
+            draw_skeleton(ax, turned(truth[t], side), color=TRUE_BODY, width=3.0)
             draw_skeleton(ax, turned(pose[t], side))
             ax.set_xlim(-0.75, 0.75)
             ax.set_ylim(-1.1, 0.9)
@@ -142,8 +145,9 @@ def bars_per_action(rows: Mapping[str, pd.Series], ylabel: str) -> Figure:
     actions = list(next(iter(rows.values())).index)
     fig, ax = plt.subplots(figsize=(11, 3.2))
     width = 0.8 / len(rows)
-    for i, ((name, series), color) in enumerate(zip(rows.items(), ("#999999", "#E69F00", LEFT, TRUTH), strict=False)):
-        ax.bar(np.arange(len(actions)) + (i - (len(rows) - 1) / 2) * width, series, width, label=name, color=color)
+    for i, (name, series) in enumerate(rows.items()):
+        at = np.arange(len(actions)) + (i - (len(rows) - 1) / 2) * width
+        ax.bar(at, series, width, label=name, color=style(name)["color"])
     ax.set_xticks(range(len(actions)), actions, rotation=35, ha="right", fontsize=8)
     ax.set_ylabel(ylabel)
     ax.legend(frameon=False, fontsize=8, ncols=len(rows))
@@ -155,12 +159,13 @@ def bars_per_action(rows: Mapping[str, pd.Series], ylabel: str) -> Figure:
 def noise_spectrum(errors: Mapping[str, np.ndarray], fps: float) -> Figure:
     """Power of keypoint errors (T, J, 2) in pixels against frequency, and the share of it below each frequency."""
     fig, (power, share) = plt.subplots(1, 2, figsize=(10, 3))
-    for name, error in errors.items():
+    shades = plt.colormaps["Greys"](np.linspace(0.9, 0.4, len(errors)))  # levels of a detector are no models
+    for (name, error), color in zip(errors.items(), shades, strict=True):
         windows = error[: len(error) // 100 * 100].reshape(-1, 100, *error.shape[1:])
         spectrum = (np.abs(np.fft.rfft(windows * np.hanning(100)[:, None, None], axis=1)) ** 2).mean((0, 2, 3))
         frequency = np.fft.rfftfreq(100, 1 / fps)
-        power.semilogy(frequency[1:], spectrum[1:], label=name)
-        share.plot(frequency, np.cumsum(spectrum) / spectrum.sum(), label=name)
+        power.semilogy(frequency[1:], spectrum[1:], label=name, color=color)
+        share.plot(frequency, np.cumsum(spectrum) / spectrum.sum(), label=name, color=color)
     power.set_ylabel("power, px$^2$ (arbitrary scale)")
     share.set_ylabel("share of the power below")
     for ax in (power, share):
@@ -174,11 +179,10 @@ def noise_spectrum(errors: Mapping[str, np.ndarray], fps: float) -> Figure:
 def losses(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
     """Training loss in mm of every seed against the epoch."""
     fig, ax = plt.subplots(figsize=(6, 3))
-    for (name, seeds), color in zip(curves.items(), ("#999999", "#E69F00", LEFT), strict=False):
+    for name, seeds in curves.items():
         for i, curve in enumerate(seeds):
-            ax.plot(
-                np.arange(1, len(curve) + 1), 1000 * np.asarray(curve), color=color, lw=1, label=None if i else name
-            )
+            epochs = np.arange(1, len(curve) + 1)
+            ax.plot(epochs, 1000 * np.asarray(curve), lw=1, label=None if i else name, **style(name))
     ax.set_xlabel("epoch")
     ax.set_yscale("log")
     ax.yaxis.set_major_formatter("{x:.0f}")

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from phdlib.figures import LEFT, MIDDLE, RIGHT, TRUTH
+from phdlib.figures import MIDDLE, RIGHT
+from phdlib.palette import BLUE, GREEN
 from phdlib.statistics import Effect
 
 
@@ -50,13 +51,13 @@ def figure_9b(
     """Left, MPJPE in mm of every seed by step size; right, training speed relative to step size "1". "1f", the strided
     form, stands first in both; ``single_frame`` is a line."""
     names = ["1f", *(name for name in errors if name != "1f")]
-    colors = [TRUTH if name == "1f" else LEFT for name in names]
+    colors = [GREEN if name == "1f" else BLUE for name in names]
     fig, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.3))
     for i, (name, color) in enumerate(zip(names, colors, strict=True)):
         left.plot([i] * len(errors[name]), errors[name], "o", color=color, ms=4, alpha=0.6)
     means = [np.mean(errors[name]) for name in names]
-    left.plot(range(1, len(names)), means[1:], color=LEFT, lw=1.5)
-    left.plot([0], means[:1], "_", color=TRUTH, ms=16, mew=2)
+    left.plot(range(1, len(names)), means[1:], color=BLUE, lw=1.5)
+    left.plot([0], means[:1], "_", color=GREEN, ms=16, mew=2)
     left.axhline(np.mean(single_frame), color=MIDDLE, lw=1, ls="--", label="model of one frame")
     left.legend(fontsize=8, frameon=False)
     left.set_ylabel("MPJPE, mm")
@@ -86,7 +87,7 @@ def batch_means(means: Mapping[str, np.ndarray], spread: np.ndarray) -> Figure:
     angle = np.linspace(0, 2 * np.pi, 100)
     for ax, (name, points) in zip(np.atleast_1d(axes), means.items(), strict=True):
         ax.plot(*(middle[:, None] + spread[:, None] * [np.cos(angle), np.sin(angle)]), color="0.6", lw=1)
-        ax.plot(*points.T, ".", color=LEFT, ms=4, alpha=0.7)
+        ax.plot(*points.T, ".", color=BLUE, ms=4, alpha=0.7)
         ax.set_title(name, fontsize=9)
         ax.set_aspect("equal")
         ax.spines[["top", "right"]].set_visible(False)

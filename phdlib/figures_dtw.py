@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 
 from phdlib.data.clip import Clip
 from phdlib.feature_experiments import FeatureExperiment
-from phdlib.figures import LEFT, MIDDLE, RIGHT, TRUTH, blank, draw_skeleton
+from phdlib.figures import MIDDLE, RIGHT, blank, draw_skeleton
 from phdlib.figures_meshes import ImageRow, MeshRow, mesh_strip
 from phdlib.mistiming import Alignment
+from phdlib.palette import BLUE, TRUE_BODY
 from phdlib.phd_model import PHD
 from phdlib.rollouts import Scene, rollout
 from phdlib.skeleton import Skeleton
@@ -45,7 +46,7 @@ def before_and_after(
 
 def path_figure(found: Alignment, columns: int = 10) -> Figure:
     """Above: the costs with the path, and the error of every true frame, paired in order and along the path. Below,
-    ``columns`` true frames in green, each under the predicted frame of the same number and the one that the path pairs
+    ``columns`` true frames in grey, each under the predicted frame of the same number and the one that the path pairs
     it with; rings are joints out of sight, which do not count."""
     T = len(found.cost)
     fig = plt.figure(figsize=(10, 7.2))
@@ -95,12 +96,12 @@ def _errors(ax: Axes, found: Alignment) -> None:
 
 
 def draw_pair(ax: Axes, found: Alignment, predicted: int, true: int) -> None:
-    """A true frame in green, joints that do not count as rings, with a predicted one laid over it; their numbers
+    """A true frame in grey, joints that do not count as rings, with a predicted one laid over it; their numbers
     above."""
-    draw_skeleton(ax, found.truth[true], found.skeleton, color=TRUTH, width=3.2)
+    draw_skeleton(ax, found.truth[true], found.skeleton, color=TRUE_BODY, width=3.2)
     hidden = found.truth[true, ~found.visible[true]]
-    ax.plot(*hidden.T, "o", ms=4.5, mfc="white", mec=TRUTH, mew=1)
-    draw_skeleton(ax, found.placed[predicted, true], found.skeleton, color=LEFT, width=1.3)
+    ax.plot(*hidden.T, "o", ms=4.5, mfc="white", mec=TRUE_BODY, mew=1)
+    draw_skeleton(ax, found.placed[predicted, true], found.skeleton, color=BLUE, width=1.3)
     ax.set_title(f"true {true + 1}, pred. {predicted + 1}", fontsize=7, pad=1)
     low, high = limits(found)
     ax.set_xlim(low[0], high[0])

@@ -16,16 +16,9 @@ from scipy.interpolate import PchipInterpolator
 from phdlib import published
 from phdlib.future_tables import Tables, average
 from phdlib.futures import HORIZONS
+from phdlib.palette import BLUE, GREY, RED, TRUTH, style
 from phdlib.published_arithmetic import running_means
 
-COLOURS = {  # a line per method
-    "AR on Φ": "#0072B2",
-    "No L_movie strip": "#56B4E9",
-    "AR on Θ": "#D55E00",
-    "Constant": "#777777",
-    "Nearest Neighbour": "#009E73",
-    "truth": "#000000",
-}
 METRICS = {"h36m": ("Human3.6M", "P-MPJPE, mm"), "penn": ("Penn Action", "PCK, %")}
 
 
@@ -37,13 +30,16 @@ def arithmetic_figure(row: str, title: str = "") -> Figure:
     for ax, (role, (name, metric)) in zip(axes, METRICS.items(), strict=True):
         raw, warped = (table[[f"{role}_{h}" for h in HORIZONS]].to_numpy(dtype=float) for table in tables)
         curve = PchipInterpolator(HORIZONS, raw)(frames)
-        ax.plot(frames, curve, color="#777777", lw=1, ls="--", label="Table 8, interpolated")
-        ax.plot(HORIZONS, raw, "s", color="#777777", ms=5, label="Table 8: no DTW")
-        ax.plot(frames, curve.cumsum() / frames, color="#0072B2", lw=1.4, label="its running mean")
-        ax.plot(HORIZONS, warped, "o", color="#D55E00", ms=6, mfc="none", mew=1.6, label="Table 2: with DTW")
+        ax.plot(frames, curve, color=GREY, lw=1, ls="--", label="Table 8, interpolated")
+        ax.plot(HORIZONS, raw, "s", color=GREY, ms=5, label="Table 8: no DTW")
+        ax.plot(frames, curve.cumsum() / frames, color=TRUTH, lw=1.4, label="its running mean")
+        ax.plot(HORIZONS, warped, "o", color=RED, ms=6, mfc="none", mew=1.6, label="Table 2: with DTW")
         means = running_means(raw)["smooth"].to_numpy()
         for h, printed, mean in zip(HORIZONS, warped, means, strict=True):
-            ax.annotate(f"{printed - mean:+.1f}", (h, printed), xytext=(4, -11), textcoords="offset points", fontsize=7)
+            place = (5, 6) if role == "penn" else (5, -11)  # on the side where there is no curve
+            less = f"{round(printed - mean, 1) + 0.0:+.1f}"  # no "-0.0"
+            ax.annotate(less, (h, printed), xytext=place, textcoords="offset points", fontsize=7)
+        ax.margins(y=0.12)
         ax.set_title(f"{name}, {row}" if not title else f"{name}, {title}", fontsize=9, loc="left")
         ax.set_ylabel(metric)
         _tidy(ax)
@@ -62,15 +58,13 @@ def curves(
     for column, (role, (name, metric)) in zip(axes.T, METRICS.items(), strict=True):
         for method in methods:
             band = intervals[role].loc[method]
-            color = COLOURS[method]
-            column[0].plot(band.index, band["value"], "-o", ms=3.5, lw=1.5, color=color, label=method)
+            look = {"marker": "o", "ms": 3.5, "lw": 1.5, **style(method)}
+            column[0].plot(band.index, band["value"], label=method, **look)
             if method == methods[0]:
-                column[0].fill_between(band.index, band["low"], band["high"], color=color, alpha=0.12, lw=0)
-            column[1].plot(average(roles[role][method], "speed").iloc[1:], "-o", ms=3.5, lw=1.5, color=color)
+                column[0].fill_between(band.index, band["low"], band["high"], color=look["color"], alpha=0.12, lw=0)
+            column[1].plot(average(roles[role][method], "speed").iloc[1:], **look)
         truth = average(roles[role][methods[0]], "true_speed").iloc[1:]
-        column[1].plot(truth, "-o", ms=3.5, lw=1.8, color=COLOURS["truth"])
-        column[1].annotate("truth", (truth.index[-1], truth.iloc[-1]), xytext=(0, 6), textcoords="offset points",
-                           ha="right", fontsize=8)  # fmt: skip
+        column[1].plot(truth, "-o", ms=3.5, lw=1.8, color=TRUTH, label="truth")
         column[0].set_title(f"{name} role", fontsize=9, loc="left")
         column[0].set_ylabel(metric)
         column[1].set_ylabel("speed, mm a frame" if role == "h36m" else "speed, % of size a frame")
@@ -78,6 +72,7 @@ def curves(
         for ax in column:
             _tidy(ax)
     axes[0, 0].legend(fontsize=8, frameon=False)
+    axes[1, 0].legend(fontsize=8, frameon=False)
     fig.tight_layout(rect=(0, 0.02, 1, 1))
     return fig
 
@@ -93,7 +88,7 @@ def against_properties(
         ax.axis("off")
     for ax, (name, outcome, x, y) in zip(axes.flat, panels, strict=False):
         size = [12 + 2.5 * np.sqrt((counts or {}).get(action, 20)) for action in x.index]
-        ax.scatter(x, y.reindex(x.index), s=size, color="#0072B2", alpha=0.75, lw=0)
+        ax.scatter(x, y.reindex(x.index), s=size, color=BLUE, alpha=0.75, lw=0)
         ax.set_xlabel(name, fontsize=8)
         ax.set_ylabel(outcome, fontsize=8)
         ax.tick_params(labelsize=7)

@@ -14,13 +14,16 @@ from phdlib.data.clip import Clip
 from phdlib.data.phd_role import CONDITIONING
 from phdlib.failures import MEASURES, TRAINED
 from phdlib.feature_experiments import FeatureExperiment
-from phdlib.figures import LEFT, RIGHT, TRUTH
+from phdlib.figures import RIGHT
 from phdlib.figures_meshes import ImageRow, MeshRow, mesh_strip
 from phdlib.long_rollouts import METHODS, SEEN_AT, LongRollouts
+from phdlib.palette import BLUE, TRUTH
+from phdlib.palette import METHODS as COLOURS
 from phdlib.phd_model import PHD
 from phdlib.rollouts import Scene, rollout
 
 AHEAD = (-14, -7, 0, 1, 5, 10, 15, 20, 25)  # frames ahead of the last one seen
+_LABELS = MEASURES | {"view": "how unusual the torso's direction is, degrees"}
 FAR = (-7, 0, 5, 10, 20, 25, 30, 35, 40, 50, 60)
 
 
@@ -47,11 +50,11 @@ def scatter(pairs: Mapping[str, tuple[pd.DataFrame, str, str, int | None]], same
     ``same``: one scale of y for all."""
     fig, axes = plt.subplots(1, len(pairs), figsize=(3.6 * len(pairs), 3.2), squeeze=False, sharey=same)
     for ax, (title, (table, x, y, case)) in zip(axes[0], pairs.items(), strict=True):
-        ax.plot(table[x], table[y], ".", ms=3, color=LEFT, alpha=0.5)
+        ax.plot(table[x], table[y], ".", ms=3, color=BLUE, alpha=0.5)
         if case is not None:
             ax.plot(table.loc[case, x], table.loc[case, y], "o", ms=10, mfc="none", mec=RIGHT, mew=1.8)
-        ax.set_xlabel(MEASURES.get(x, x), fontsize=7.5)
-        ax.set_ylabel(MEASURES.get(y, y), fontsize=7.5)
+        ax.set_xlabel(_LABELS.get(x, x), fontsize=7.5)
+        ax.set_ylabel(_LABELS.get(y, y), fontsize=7.5)
         ax.set_title(title, fontsize=9)
     highest = axes[0, 0].get_ylim()[1]
     for ax in axes[0]:
@@ -66,10 +69,10 @@ def drift(roles: Mapping[str, Sequence[LongRollouts]]) -> Figure:
     fig, axes = plt.subplots(2, len(roles), figsize=(4.6 * len(roles), 5.0), squeeze=False, sharex=True)
     for column, (name, seeds) in enumerate(roles.items()):
         above, below = axes[:, column]
-        for method, colour in zip(METHODS, (LEFT, RIGHT), strict=True):
+        for method, colour in zip(METHODS, (BLUE, COLOURS["Constant"]), strict=True):
             each = [rollouts.errors[method].mean(axis=0) for rollouts in seeds]
             _lines(above, np.arange(1, len(each[0]) + 1), each, colour, method)
-        for what, colour in (("predicted", LEFT), ("true", TRUTH)):
+        for what, colour in (("predicted", BLUE), ("true", TRUTH)):
             each = [rollouts.strange[what].mean(axis=0) for rollouts in seeds]
             _lines(below, np.array(SEEN_AT[: len(each[0])]), each, colour, what)
         above.set_title(f"{name}: {len(seeds[0].about)} windows", fontsize=9)

@@ -12,19 +12,21 @@ from matplotlib.patches import Patch
 from phdlib.data.humaneva_role import CORRUPT, dropouts
 from phdlib.data.motion import FPS
 from phdlib.data.split import Segment
-from phdlib.figures import LEFT, MIDDLE, RIGHT, TRUTH
+from phdlib.figures import LEFT, MIDDLE, RIGHT
+from phdlib.palette import BLUE
 
 PART_COLORS = {"train": "#999999", "test": LEFT, CORRUPT: RIGHT}
 
 
 def error_against_input(pixels: Mapping[str, float], errors: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """3D error in mm against 2D error in pixels: a line per metric through the means of the named levels, a dot per
-    seed. ``pixels`` has one number per level, ``errors`` one per metric, level and seed."""
+    """3D error in mm against 2D error in pixels: a line per metric through the means of the named levels, a mark
+    per seed. ``pixels`` has one number per level, ``errors`` one per metric, level and seed."""
     fig, ax = plt.subplots(figsize=(6, 3.4))
-    for (metric, of_levels), color in zip(errors.items(), (RIGHT, LEFT), strict=False):
-        ax.plot([pixels[level] for level in of_levels], [np.mean(v) for v in of_levels.values()], color=color, lw=1)
+    for (metric, of_levels), mark, line in zip(errors.items(), "os", ("-", "--"), strict=False):
+        means = [np.mean(values) for values in of_levels.values()]
+        ax.plot([pixels[level] for level in of_levels], means, line, color=BLUE, lw=1)
         for level, values in of_levels.items():
-            ax.plot([pixels[level]] * len(values), values, "o", ms=4, alpha=0.7, color=color,
+            ax.plot([pixels[level]] * len(values), values, mark, ms=4, alpha=0.7, color=BLUE,
                     label=None if level != next(iter(of_levels)) else metric)  # fmt: skip
     for level, x in pixels.items():
         ax.axvline(x, color="0.9", lw=0.8, zorder=0)
@@ -76,7 +78,7 @@ def error_over_time(
     stretch of time with wrong motion capture."""
     fig, ax = plt.subplots(figsize=(8, 2.8))
     ax.axvspan(*wrong, color=RIGHT, alpha=0.12, lw=0, label="motion capture wrong")
-    for (name, stretches), color in zip(curves.items(), (MIDDLE, TRUTH, LEFT), strict=False):
+    for (name, stretches), color in zip(curves.items(), (MIDDLE, BLUE), strict=False):
         for i, (time, error) in enumerate(stretches):
             ax.plot(time, error, color=color, lw=1.2, label=None if i else name)
     ax.set_ylim(0, 1.05 * ax.get_ylim()[1])

@@ -23,18 +23,10 @@ from torch import Tensor
 
 from phdlib.body import load_body
 from phdlib.crops import Surface
+from phdlib.palette import BODIES
 from phdlib.regressor import BETAS
 from phdlib.render import BACKGROUND, LIGHT, shade
 
-COLOURS = {  # of bodies by their role, those of the paper's figures where it has them
-    "conditioning": "#EBCB5E",  # read from frames that were seen
-    "latent": "#6FA3DB",  # predicted in movie strip space
-    "pose": "#E79CC2",  # predicted in pose space
-    "truth": "#A9B8AA",
-    "query": "#E08A7D",  # Nearest Neighbour's query, match and continuation (Figures 9 and 10)
-    "match": "#6FA3DB",
-    "continuation": "#8CC68A",
-}
 SIDE = 90.0  # degrees from the input camera to the second viewpoint
 DPI = 110  # as publish.save_figure writes: one pixel of a picture is then one of the file
 _INLINE = 78  # and in a notebook, which holds several of them and should stay small
@@ -48,8 +40,8 @@ _SHADES = {"mesh": 48, "image": 24}  # per channel: grain and shading are most o
 @dataclass(frozen=True, eq=False)
 class MeshRow:
     """Bodies in a row: ``theta`` (N, 72) as the camera sees them, ``beta`` (N, 10) or (10,). ``role`` is a key of
-    :data:`COLOURS` for all, or one per body, where None leaves its place empty. ``turn``: degrees that the viewer has
-    walked round them, about the camera's vertical."""
+    :data:`phdlib.palette.BODIES` for all, or one per body, where None leaves its place empty. ``turn``: degrees that
+    the viewer has walked round them, about the camera's vertical."""
 
     label: str
     theta: Tensor
@@ -98,7 +90,7 @@ def mesh_strip(
             pictures.append([None if image is None else _shades(image, "image") for image in images])
         else:
             pictures.append([
-                None if mesh is None else _picture(mesh, COLOURS[role], middle, size / metres, width, height)
+                None if mesh is None else _picture(mesh, BODIES[role], middle, size / metres, width, height)
                 for mesh, role in zip(meshes, row.roles(), strict=True)
             ])  # fmt: skip
     return _sheet(rows, pictures, labels, title, width, height)
@@ -120,9 +112,9 @@ def _check(row: MeshRow | ImageRow, columns: int) -> None:
             f"row {row.label!r}: theta {tuple(row.theta.shape)}, beta {tuple(row.beta.shape)}; expected "
             f"({columns}, 72) for {columns} labels, and ({columns}, {BETAS}) or ({BETAS},)"
         )
-    if len(row.roles()) != N or (unknown := [r for r in row.roles() if r not in (None, *COLOURS)]):
+    if len(row.roles()) != N or (unknown := [r for r in row.roles() if r not in (None, *BODIES)]):
         found = f"{len(row.roles())} roles" if len(row.roles()) != N else repr(unknown[0])
-        raise ValueError(f"row {row.label!r}: role {found}, expected {N} of None, {', '.join(COLOURS)}")
+        raise ValueError(f"row {row.label!r}: role {found}, expected {N} of None, {', '.join(BODIES)}")
 
 
 @torch.no_grad()
@@ -200,7 +192,7 @@ def _sheet(
             ax.imshow(cell, extent=(x + pad, x + width - pad, top + tall - pad, top + pad), interpolation=how)
             if isinstance(row, ImageRow) and column < row.seen:
                 ax.add_patch(Rectangle((x + pad, top + pad), width - 2 * pad, tall - 2 * pad, fc="none",
-                                       ec=COLOURS["conditioning"], lw=1.8))  # fmt: skip
+                                       ec=BODIES["conditioning"], lw=1.8))  # fmt: skip
         top += tall + gap
     ax.set_xlim(0, W)
     ax.set_ylim(H, 0)

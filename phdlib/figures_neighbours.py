@@ -73,7 +73,7 @@ def neighbour_rows(
     shapes = torch.cat((torch.zeros(len(past), BETAS), beta.expand(future, -1)))
     return [
         MeshRow(f"{name}\nquery, truth", torch.cat((query, truth)), shapes,
-                ["query"] * len(past) + ["truth"] * future),
+                ["conditioning"] * len(past) + ["truth"] * future),
         MeshRow("match,\ncontinuation", match, torch.zeros(BETAS), ["match"] * len(past) + ["continuation"] * future),
     ]  # fmt: skip
 

@@ -13,8 +13,9 @@ from matplotlib.patches import FancyBboxPatch
 from torch import Tensor
 
 from phdlib.architecture import used_states
-from phdlib.figures import MIDDLE, TRUTH, blank, draw_skeleton, overlay, turned
+from phdlib.figures import MIDDLE, blank, draw_skeleton, overlay, turned
 from phdlib.lifting import TemporalModel
+from phdlib.palette import style
 from phdlib.semi_supervised import PoseAndTrajectory
 
 INPUT, NETWORK, LOSS, KNOWN = "#cfe3f2", "#a9dbc9", "#f3c99b", "#e3e3e3"
@@ -134,20 +135,16 @@ def figure_3(net: PoseAndTrajectory, sizes: Mapping[str, Tensor], terms: Mapping
 def figure_5(panels: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]], labels: Mapping[str, str]) -> Figure:
     """Error against the amount of labelled data (VP3D Figure 5). ``panels[title][method][subset]`` holds the error of
     every draw; a line joins the means, a bar spans the draws; ``labels[title]`` names the metric."""
-    styles = {
-        "supervised": ("#777777", "o", "-"),
-        "supervised, equal time": ("#777777", "s", ":"),
-        "semi-supervised": (TRUTH, "o", "-"),
-        "semi-supervised, no bone lengths": ("#E69F00", "x", ""),
-    }
+    markers = {"supervised, equal time": "s", "semi-supervised, no bone lengths": "x"}
     fig, axes = plt.subplots(len(panels), 1, figsize=(7.5, 3.0 * len(panels)), squeeze=False)
     for ax, (title, methods) in zip(axes[:, 0], panels.items(), strict=True):
         for i, (method, subsets) in enumerate(methods.items()):
-            color, marker, line = styles[method]
+            look = style(method)
             x = np.arange(len(subsets)) + 0.06 * (i - 1)
             values = [np.asarray(errors, dtype=float) for errors in subsets.values()]
-            ax.plot(x, [v.mean() for v in values], marker=marker, ls=line, color=color, label=method, ms=5, lw=1.5)
-            ax.vlines(x, [v.min() for v in values], [v.max() for v in values], color=color, lw=1.2, alpha=0.7)
+            means = [v.mean() for v in values]
+            ax.plot(x, means, marker=markers.get(method, "o"), label=method, ms=5, lw=1.5, **look)
+            ax.vlines(x, [v.min() for v in values], [v.max() for v in values], color=look["color"], lw=1.2, alpha=0.7)
         subsets = next(iter(methods.values()))
         ax.set_xticks(range(len(subsets)), list(subsets), fontsize=8)
         ax.set_title(title, fontsize=10, loc="left")

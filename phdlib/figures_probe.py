@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from phdlib.causality import by_lag, leak, reach, relative
+from phdlib.palette import BLUE, RED, SKY
 
 FLOOR = 1e-4  # influences below this share of a frame's own are drawn alike; exact zeros are left white
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+COLORS = (BLUE, SKY, RED)  # as in the paper, with statistics over time, non-causal
 
 
 def influence_matrices(matrices: Mapping[str, Tensor]) -> Figure:

@@ -16,8 +16,8 @@ from phdlib.body import load_body
 from phdlib.crops import Surface, clip_crops
 from phdlib.data.clip import TEMPORAL, Clip
 from phdlib.data.phd_role import CONDITIONING
-from phdlib.figures import LEFT, RIGHT
 from phdlib.figures_meshes import DPI, ImageRow, MeshRow, mesh_strip
+from phdlib.palette import METHODS
 from phdlib.phd_model import PHD
 from phdlib.rollouts import Scene, rollout
 from phdlib.statue_timing import joint_speed
@@ -83,10 +83,10 @@ def curves(sequences: Sequence[Sequence5], half: int = HALF) -> Figure:
         statue = sequence.window + CONDITIONING
         for seed, (own, still) in reversed(list(enumerate(zip(sequence.accuracy, sequence.still, strict=True)))):
             look = {"lw": 2.0 if seed == 0 else 0.8, "alpha": 1.0 if seed == 0 else 0.5}
-            above.plot(frames, own, color=LEFT, label="AR on Φ" if seed == 0 else None, **look)
+            above.plot(frames, own, color=METHODS["AR on Φ"], label="AR on Φ" if seed == 0 else None, **look)
             if seed == 0:
-                above.plot(frames, still, color=RIGHT, ls="--", lw=1.0, label="Constant")
-            below.plot(frames, improvement(own, half), color=LEFT, **look)
+                above.plot(frames, still, color=METHODS["Constant"], ls="--", lw=1.2, label="Constant")
+            below.plot(frames, improvement(own, half), color=METHODS["AR on Φ"], **look)
         fast = above.twinx()
         fast.fill_between(np.arange(len(sequence.speed)), sequence.speed, color="0.85", lw=0)
         fast.set_ylim(0, 2.2 * sequence.speed.max())

@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogFormatter, NullLocator
 
-from phdlib.figures import LEFT, MIDDLE, RIGHT
+from phdlib.figures import MIDDLE
+from phdlib.palette import BLUE, RED
 
 Runs = Mapping[float, Sequence[float]]  # the value of every seed at each x
 
 
-def curve(ax: Axes, runs: Runs, label: str = "", color: str = LEFT, style: str = "-", dots: bool = True) -> None:
+def curve(ax: Axes, runs: Runs, label: str = "", color: str = BLUE, style: str = "-", dots: bool = True) -> None:
     """The mean over seeds, a band of one standard deviation to either side, and (``dots``) every seed."""
     x = sorted(runs)
     mean, spread = (np.array([statistic(runs[at]) for at in x]) for statistic in (np.mean, np.std))
@@ -59,10 +60,12 @@ def figure_8(channels: tuple[Runs, Runs], fields: tuple[Runs, Runs]) -> Figure:
 
 
 def by_position(curves: Mapping[str, Sequence[np.ndarray]]) -> Figure:
-    """Error against the frame within a piece; per name one array per seed."""
+    """Error against the frame within a piece, per name one array per seed: an LSTM in long and in short pieces, and the
+    convolutional model."""
     fig, ax = plt.subplots(figsize=(8, 3.2))
-    for (name, seeds), color in zip(curves.items(), (RIGHT, LEFT, MIDDLE), strict=False):
-        curve(ax, dict(enumerate(np.stack(seeds, axis=1), start=1)), name, color, dots=False)
+    looks = ((RED, "-"), (RED, "--"), (BLUE, "-"))  # the LSTM in long and short pieces, the convolutional model
+    for (name, seeds), (color, line) in zip(curves.items(), looks, strict=True):
+        curve(ax, dict(enumerate(np.stack(seeds, axis=1), start=1)), name, color, line, dots=False)
     ax.set_xlabel("frame within the piece")
     ax.set_ylabel("MPJPE, mm")
     low, high = ax.dataLim.intervaly

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from phdlib.crops import crop_boxes
 from phdlib.features import FPS
-from phdlib.figures import TRUTH, blank, draw_skeleton, overlay, turned
+from phdlib.figures import blank, draw_skeleton, overlay, turned
 from phdlib.figures_meshes import ImageRow, MeshRow, mesh_strip
+from phdlib.palette import TRUE_BODY
 from phdlib.wild import CONDITIONING, Motion
 
 AHEAD = (-14, -7, 0, 5, 10, 15, 20, 25, 30)  # frames at 25 Hz ahead of the last one seen
@@ -51,7 +52,7 @@ def strip(
     side: float = 60.0,
 ) -> Figure:
     """Frames of a video with their keypoints; below, the lifted poses as the camera sees them and from ``side`` degrees
-    beside it, over ``truth`` in green where it is known: frame -> (17, 3) relative to the root."""
+    beside it, over ``truth`` in grey where it is known: frame -> (17, 3) relative to the root."""
     fig, axes = plt.subplots(3, len(images), figsize=(1.45 * len(images), 5.2), squeeze=False)
     for column, (t, image) in enumerate(images.items()):
         points = motion.clip.keypoints2d[t - motion.first].numpy()
@@ -64,7 +65,7 @@ def strip(
         for row, angle in ((1, 0.0), (2, side)):
             ax = axes[row, column]
             if truth and t in truth:
-                draw_skeleton(ax, turned(truth[t], angle), color=TRUTH, width=1.0)
+                draw_skeleton(ax, turned(truth[t], angle), color=TRUE_BODY, width=3.0)
             draw_skeleton(ax, turned(pose, angle))
             ax.set_xlim(-0.8, 0.8)
             ax.set_ylim(-1.05, 1.3)

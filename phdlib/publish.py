@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeFloat, model_validator
 
-from phdlib import paths, settings
+from phdlib import captions, paths, settings
 from phdlib import provenance as origins
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Profile = Literal[settings.PROFILES]
 Paper = Literal["phd", "videopose3d", "wild"]  # "wild": real video, in neither paper, so not in manifest.json
+PUBLISHED = "published numbers, none of ours"  # the stamp of what shows these alone
 VERDICTS = ("reproduced", "not reproduced", "not testable here")
 Verdict = Literal[VERDICTS]
 
@@ -49,7 +50,8 @@ class Provenance(_Record):
     def line(self) -> str:
         """One line to stand under whatever is shown."""
         seeds = f"seeds {' '.join(map(str, self.seeds))}" if self.seeds else "no random draws"
-        return f"profile {self.profile}, data {self.data}, {seeds}, revision {self.revision}"
+        warning = f" ({settings.MEANINGLESS})" if self.profile == "smoke" else ""
+        return f"profile {self.profile}{warning}, data {self.data}, {seeds}, revision {self.revision}"
 
 
 class Claim(_Record):
@@ -112,19 +114,24 @@ def save_figure(
     notebook: str,
     provenance: Provenance,
     title: str = "",
+    caption: str = "",
     part: str = "",
     dpi: int = 110,
+    stamp: str = "",
 ) -> Path:
-    """Write a matplotlib figure as .png, with its provenance in small print at the foot.
+    """Write a matplotlib figure as .png, with its provenance in small print at the foot; a notebook shows it, too.
 
-    ``part`` tells apart several pictures of one figure ("a", "b"). The file holds no time stamp: equal pictures are
-    equal bytes.
+    ``caption``: what stands after the title below the figure in a notebook: axes, colours, what to see. ``part`` tells
+    apart several pictures of one figure ("a", "b"). ``stamp`` stands before the provenance, or for :data:`PUBLISHED`
+    in its place. The file holds no time stamp: equal pictures are equal bytes.
     """
-    fig.text(0.995, 0.003, provenance.line(), ha="right", va="bottom", fontsize=5, color="0.45")
+    fig.text(0.995, 0.003, _stamped(stamp, provenance), ha="right", va="bottom", fontsize=5, color="0.45")
     name = _file_name(id, part, ".png", paper)
     path = output_dir(provenance.profile, provenance.data) / name
     paths.write_atomically(path, lambda file: fig.savefig(file, dpi=dpi, metadata={"Software": None}))
     _enter(id, [name], paper=paper, notebook=notebook, provenance=provenance, title=title)
+    words = " ".join(captions.sentence(text) for text in (title, caption) if text)
+    captions.show(fig, f"{captions.label(id)}: {words}" if words else captions.label(id))
     return path
 
 
@@ -138,16 +145,18 @@ def save_table(
     title: str = "",
     part: str = "",
     digits: int | Mapping[str, int] = 1,
+    stamp: str = "",
 ) -> Path:
     """Write a table as .csv and .md, floats rounded to ``digits`` (one number, or one per column name).
 
-    The index is written where it says something (it has a name, or is not 0, 1, 2, ...). Returns the .md file.
+    ``stamp`` as in :func:`save_figure`. The index is written where it says something (it has a name, or is not 0, 1,
+    2, ...). Returns the .md file.
     """
     text = _as_text(table, digits)
     csv, markdown = (_file_name(id, part, suffix, paper) for suffix in (".csv", ".md"))
     folder = output_dir(provenance.profile, provenance.data)
     heading = f"**{title}**\n\n" if title else ""
-    page = f"{heading}{to_markdown(text)}\n\n_{provenance.line()}_\n"
+    page = f"{heading}{to_markdown(text)}\n\n_{_stamped(stamp, provenance)}_\n"
     paths.write_atomically(folder / csv, lambda file: text.to_csv(file, index=False, lineterminator="\n"))
     paths.write_atomically(folder / markdown, lambda file: file.write_text(page, encoding="utf-8"))
     _enter(id, [csv, markdown], paper=paper, notebook=notebook, provenance=provenance, title=title)
@@ -223,6 +232,13 @@ def _as_text(table: pd.DataFrame, digits: int | Mapping[str, int]) -> pd.DataFra
         return f"{cell:.{places}f}" if isinstance(cell, float) else str(cell)
 
     return pd.DataFrame({column: [show(column, cell) for cell in table[column]] for column in table}, dtype=str)
+
+
+def _stamped(stamp: str, provenance: Provenance) -> str:
+    """The small print under a figure or table."""
+    if stamp == PUBLISHED:
+        return f"{stamp}; revision {provenance.revision}"
+    return f"{stamp}; {provenance.line()}" if stamp else provenance.line()
 
 
 def _file_name(id: str, part: str, suffix: str, paper: str) -> str:

@@ -13,6 +13,7 @@ DATA_SOURCES = ("embedded", "cmu", "human36m", "humaneva")
 PLANNED_DATA_SOURCES = ("penn",)
 CLUSTERS = ("slurm", "local")
 
+MEANINGLESS = "numbers mean nothing"  # of smoke: networks of seconds, to see that everything runs
 DEFAULT_PROFILE = "standard"
 DEFAULT_DATA = "embedded"
 

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
+from phdlib.palette import GREY, METHODS
 from phdlib.skeleton import H36M17, Skeleton
-
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
 def _lines(pose: np.ndarray, skeleton: Skeleton) -> dict[str, np.ndarray]:
@@ -28,9 +27,12 @@ def pose_player(
     def traces(t: int) -> list[go.Scatter3d]:
         return [
             go.Scatter3d(
-                **_lines(joints[t] + shift[name], skeleton), mode="lines", name=name, line={"width": 6, "color": color}
+                **_lines(joints[t] + shift[name], skeleton),
+                mode="lines",
+                name=name,
+                line={"width": 6, "color": METHODS.get(name, GREY)},
             )
-            for (name, joints), color in zip(poses.items(), COLORS, strict=False)
+            for name, joints in poses.items()
         ]
 
     length = len(next(iter(poses.values())))

@@ -9,9 +9,10 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from phdlib.figures import LEFT, RIGHT, TRUTH
+from phdlib.figures import RIGHT
 from phdlib.figures_dtw import bone_lines, limits
 from phdlib.mistiming import Alignment
+from phdlib.palette import BLUE, TRUE_BODY
 
 # Trace 2 is the ring about the pair, 3 and 4 are the bodies, 5 the true joints out of sight. Bones are one broken line.
 _SCRIPT = """
@@ -32,7 +33,7 @@ function show(i, j) {
     x: [[j + 1], truth.x, body.x, rings[0]], y: [[i + 1], truth.y, body.y, rings[1]]
   }, [2, 3, 4, 5]);
   var error = data.error[i][j] === null ? '' : ': ' + data.error[i][j] + ' ' + data.unit;
-  var text = 'true frame ' + (j + 1) + ' in green, predicted frame ' + (i + 1) + error;
+  var text = 'true frame ' + (j + 1) + ' in grey, predicted frame ' + (i + 1) + error;
   Plotly.relayout(plot, {'annotations[1].text': text});
 }
 plot.on('plotly_hover', function (event) {
@@ -72,16 +73,16 @@ def path_explorer(found: Alignment, title: str = "") -> Scripted:
     )  # fmt: skip
     fig.add_scatter(
         x=[j + 1], y=[i + 1], mode="markers", hoverinfo="skip", row=1, col=1,
-        marker={"size": 13, "color": "rgba(0,0,0,0)", "line": {"color": LEFT, "width": 3}},
+        marker={"size": 13, "color": "rgba(0,0,0,0)", "line": {"color": BLUE, "width": 3}},
     )  # fmt: skip
-    for points, color, width in ((found.truth[j], TRUTH, 7), (found.placed[i, j], LEFT, 3)):
+    for points, color, width in ((found.truth[j], TRUE_BODY, 7), (found.placed[i, j], BLUE, 3)):
         line = bone_lines(points, skeleton).round(3)
         fig.add_scatter(x=line[:, 0], y=line[:, 1], mode="lines", line={"color": color, "width": width},
                         hoverinfo="skip", row=1, col=2)  # fmt: skip
     hidden = found.truth[j, ~found.visible[j]].round(3)
     fig.add_scatter(
         x=hidden[:, 0], y=hidden[:, 1], mode="markers", hoverinfo="skip", row=1, col=2,
-        marker={"size": 11, "color": "white", "line": {"color": TRUTH, "width": 2}},
+        marker={"size": 11, "color": "white", "line": {"color": TRUE_BODY, "width": 2}},
     )  # fmt: skip
     low, high = limits(found)
     fig.update_xaxes(title="true frame", range=[0.5, T + 0.5], constrain="domain", row=1, col=1)
@@ -96,7 +97,7 @@ def path_explorer(found: Alignment, title: str = "") -> Scripted:
 def _caption(found: Alignment, i: int, j: int) -> str:
     error = found.error[i, j]
     shown = "" if np.isnan(error) else f": {error:.1f} {found.unit}"
-    return f"true frame {j + 1} in green, predicted frame {i + 1}{shown}"
+    return f"true frame {j + 1} in grey, predicted frame {i + 1}{shown}"
 
 
 def _data(found: Alignment) -> dict[str, Any]:

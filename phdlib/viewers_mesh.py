@@ -12,14 +12,14 @@ from torch import Tensor
 
 from phdlib.body import load_body
 from phdlib.crops import Surface
-from phdlib.figures_meshes import COLOURS
+from phdlib.palette import BODIES
 
 GRID = 0.05  # metres, see phdlib.crops.Surface: a thousand vertices, 8 kB per body and frame in the page
 
 
 class Moving(NamedTuple):
     """One body of the player: ``theta`` (T, 72) as the camera sees it, ``beta`` (T, 10) or (10,), and per frame, or for
-    all of them, a key of :data:`phdlib.figures_meshes.COLOURS`."""
+    all of them, a key of :data:`phdlib.palette.BODIES`."""
 
     theta: Tensor
     beta: Tensor
@@ -67,9 +67,9 @@ def _points(surface: Surface, body: Moving) -> np.ndarray:
 
 def _colours(name: str, body: Moving, frames: int) -> list[str]:
     roles = [body.role] * frames if isinstance(body.role, str) else body.role
-    if len(roles) != frames or not set(roles) <= set(COLOURS):
-        raise ValueError(f"body {name!r}: expected {frames} roles of {', '.join(COLOURS)}, found {roles}")
-    return [COLOURS[role] for role in roles]
+    if len(roles) != frames or not set(roles) <= set(BODIES):
+        raise ValueError(f"body {name!r}: expected {frames} roles of {', '.join(BODIES)}, found {roles}")
+    return [BODIES[role] for role in roles]
 
 
 def _layout(paths: Mapping[str, np.ndarray], names: list[str], fps: float) -> go.Layout:

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from phdlib.causality import reach, relative
 from phdlib.figures_probe import FLOOR
-from phdlib.viewers import COLORS
+from phdlib.palette import BLUE, RED
 
-PAST, LATER = COLORS[1], COLORS[0]
+PAST, LATER = RED, BLUE
 
 
 def causality_probe(matrices: Mapping[str, Tensor], start: int | None = None) -> go.Figure:
     """A slider over the changed frame and, for each encoder, bars of how far its outputs move, on a logarithmic scale:
-    orange before the changed frame, blue from it on, no bar for an exact zero.
+    red before the changed frame, blue from it on, no bar for an exact zero.
 
     ``matrices``: :func:`phdlib.causality.influences` (T, T) of several encoders on one clip, by name. ``start``: the
     frame first shown, by default the middle one. ``ValueError`` for matrices of unequal size.

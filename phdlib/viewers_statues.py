@@ -13,8 +13,8 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 
 from phdlib.data.phd_role import CONDITIONING
+from phdlib.palette import BLUE, METHODS
 from phdlib.statues import AHEAD, HALF, improvement
-from phdlib.viewers import COLORS
 
 LATER = 10  # frames from the first picture to the second
 HALVES = (1, 3, HALF, 7)
@@ -52,11 +52,11 @@ def statue_finder(
     frames = np.arange(windows) + CONDITIONING
     grey = {"fill": "tozeroy", "line": {"color": "#cccccc", "width": 0.5}, "name": "true speed, m/s"}
     fig.add_trace(go.Scatter(x=np.arange(T), y=speed.round(2), **grey), 2, 1, secondary_y=True)
-    for (name, curve), colour in zip(accuracy.items(), COLORS, strict=False):
-        fig.add_trace(go.Scatter(x=frames, y=curve.round(1), name=name, line={"color": colour}), 2, 1)
+    for name, curve in accuracy.items():
+        fig.add_trace(go.Scatter(x=frames, y=curve.round(1), name=name, line={"color": METHODS.get(name, BLUE)}), 2, 1)
     before = len(fig.data)
     for half, rise in rises.items():
-        line = {"color": COLORS[0]}
+        line = {"color": BLUE}
         fig.add_trace(
             go.Scatter(x=frames, y=rise.round(2), name="rise", line=line, visible=half == chosen, showlegend=False),
             3,

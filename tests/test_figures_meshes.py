@@ -13,8 +13,9 @@ from phd_small import FEATURES, features_of, moving_clip
 
 from phdlib import rollouts
 from phdlib.data.phd_role import in_camera_frame
-from phdlib.figures_meshes import COLOURS, DPI, ImageRow, MeshRow, mesh_strip
+from phdlib.figures_meshes import DPI, ImageRow, MeshRow, mesh_strip
 from phdlib.figures_rollouts import Shown, comparison, predictions
+from phdlib.palette import BODIES
 from phdlib.phd_model import PHD
 from phdlib.rollouts import Scene
 from phdlib.viewers_mesh import Moving, mesh_player
@@ -50,7 +51,7 @@ def test_a_body_is_upright_in_its_colour_and_thin_from_the_side():
     widest = np.flatnonzero(drawn[0].any(1))[0] + np.argmax(drawn[0][drawn[0].any(1)].sum(1))
     assert widest < front.shape[0] / 2  # the arms are above the middle
     mean = front[drawn[0]].mean(0)
-    hue = np.array([int(COLOURS["latent"][k : k + 2], 16) for k in (1, 3, 5)])
+    hue = np.array([int(BODIES["latent"][k : k + 2], 16) for k in (1, 3, 5)])
     assert mean.argsort().tolist() == hue.argsort().tolist()
 
 
@@ -142,8 +143,8 @@ def test_the_player_moves_thin_bodies_in_millimetres():
     fig = mesh_player(bodies, 25.0, first=-1, spacing=2.0)
     assert [frame.name for frame in fig.frames] == ["-1", "0", "1", "2", "3", "4"]
     first, last = fig.frames[0].data, fig.frames[-1].data
-    assert [trace.color for trace in first] == [COLOURS["conditioning"], COLOURS["truth"]]
-    assert last[0].color == COLOURS["latent"]
+    assert [trace.color for trace in first] == [BODIES["conditioning"], BODIES["truth"]]
+    assert last[0].color == BODIES["latent"]
     own, other = np.asarray(last[0].x), np.asarray(last[1].x)
     assert own.dtype == np.int16 and np.array_equal(own + 2000, other)
     assert 1200 < np.ptp(np.asarray(fig.data[0].z)) < 2500  # a person's height

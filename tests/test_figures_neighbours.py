@@ -44,7 +44,9 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Truth:
 
 def test_rows_hold_query_truth_match_and_continuation(model: PHD, known: Truth) -> None:
     above, below = neighbour_rows(model, known, CLIPS, FOUND, "human36m", 0)
-    assert above.roles() == ["query"] * 3 + ["truth"] * 6 and below.roles() == ["match"] * 3 + ["continuation"] * 6
+    assert (
+        above.roles() == ["conditioning"] * 3 + ["truth"] * 6 and below.roles() == ["match"] * 3 + ["continuation"] * 6
+    )
     assert torch.equal(above.theta[3:], CLIPS[0].theta[[CONDITIONING - 1 + a for a in AHEAD[3:]]])
     assert (
         torch.equal(above.beta[3:], CLIPS[0].beta.expand(6, -1)) and not above.beta[:3].any() and not below.beta.any()

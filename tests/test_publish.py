@@ -224,3 +224,20 @@ def test_revision_follows_the_code_and_not_the_figures(tmp_path, monkeypatch):
     (tmp_path / "phdlib" / "a.py").write_text("2")
     assert revision() == f"{second}-dirty"
     publish.revision.cache_clear()
+
+
+def test_what_shows_published_numbers_alone_is_not_stamped_with_our_run(figures):
+    publish.save_table("videopose3d-table-1a", TABLE, stamp=publish.PUBLISHED, **ABOUT)
+    small_print = (figures / "videopose3d-table-1a.md").read_text().splitlines()[-1]
+    assert small_print == f"_{publish.PUBLISHED}; revision abc_"
+
+
+def test_small_print_can_say_more_than_where_numbers_come_from(figures):
+    publish.save_table("videopose3d-table-1a", TABLE, stamp="real video", **ABOUT)
+    small_print = (figures / "videopose3d-table-1a.md").read_text().splitlines()[-1]
+    assert small_print == f"_real video; {PROVENANCE.line()}_"
+
+
+def test_numbers_of_smoke_say_that_they_mean_nothing():
+    smoke = PROVENANCE.model_copy(update={"profile": "smoke"})
+    assert "mean nothing" in smoke.line() and "mean nothing" not in PROVENANCE.line()

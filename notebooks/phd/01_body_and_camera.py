@@ -37,7 +37,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import field_of_view, future_cameras, phd_overview, phd_study, publish, settings
+from phdlib import field_of_view, future_cameras, opening, phd_overview, phd_study, publish
 from phdlib.body import keypoint_weights, load_body
 from phdlib.camera import project_weak_perspective, solve_weak_perspective
 from phdlib.data.phd_role import CONDITIONING, evaluation_windows
@@ -52,8 +52,7 @@ from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
 started = time.perf_counter()
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {"paper": "phd", "notebook": "notebooks/phd/01_body_and_camera.ipynb"}
 verdicts = Verdicts()
 

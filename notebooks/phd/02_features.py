@@ -36,14 +36,13 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from phdlib import feature_tables, figures_phd, phd_profiles, publish, settings
+from phdlib import feature_tables, figures_phd, opening, phd_profiles, publish
 from phdlib.feature_tables import LATENT
 from phdlib.phd_profiles import PHD_SIZES
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 
 # %% [markdown]
 # ## 1. Who knows what

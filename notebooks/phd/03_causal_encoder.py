@@ -36,11 +36,11 @@ from phdlib import (
     causality,
     figures,
     figures_probe,
+    opening,
     phd_study,
     present_tables,
     publish,
     published,
-    settings,
 )
 from phdlib.data import phd_role
 from phdlib.diagnosis import slow_share
@@ -49,8 +49,7 @@ from phdlib.verdicts import Verdicts
 from phdlib.viewers_probe import causality_probe
 
 pd.set_option("display.max_colwidth", None)
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {"paper": "phd", "notebook": "notebooks/phd/03_causal_encoder.ipynb"}
 
 # %% [markdown]

@@ -34,14 +34,13 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import future_reports, phd_profiles, phd_study, publish, settings
+from phdlib import future_reports, opening, phd_profiles, phd_study, publish
 from phdlib.figures_futures import error_by_horizon, training_terms
 from phdlib.future_tables import by_method, compare
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {"paper": "phd", "notebook": "notebooks/phd/04_autoregression.ipynb"}
 
 # %% [markdown]

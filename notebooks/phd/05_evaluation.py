@@ -34,15 +34,14 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import figures_evaluation, future_reports, phd_study, publish, settings
+from phdlib import figures_evaluation, future_reports, opening, phd_study, publish
 from phdlib import future_evidence as fe
 from phdlib.data.phd_role import CONDITIONING
 from phdlib.future_evidence import CONSTANT, LATENT, METHODS, NEIGHBOUR, POSE, ROLE
 from phdlib.future_tables import average, by_method, intervals
 
 pd.set_option("display.max_colwidth", None)
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {"paper": "phd", "notebook": "notebooks/phd/05_evaluation.ipynb"}
 roles = {"h36m": "human36m", "penn": "penn"}
 

@@ -39,9 +39,9 @@ from phdlib import (
     findings,
     future_reports,
     motion_properties,
+    opening,
     phd_study,
     publish,
-    settings,
 )
 from phdlib.figures_evaluation import against_properties
 from phdlib.future_evidence import LATENT, POSE
@@ -49,8 +49,7 @@ from phdlib.future_tables import average, of_actions
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {"paper": "phd", "notebook": "notebooks/phd/06_actions.ipynb"}
 study = phd_study.study(profile, data, [LATENT, POSE], baselines=False)
 rows = study.rows

@@ -32,7 +32,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from phdlib import figures_statues, phd_study, publish, settings
+from phdlib import figures_statues, opening, phd_study, publish
 from phdlib.data import phd_role
 from phdlib.phd_experiments import role_clips
 from phdlib.rollouts import footage
@@ -51,8 +51,7 @@ from phdlib.verdicts import Verdicts
 from phdlib.viewers_statues import statue_finder
 
 pd.set_option("display.max_colwidth", None)
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {"paper": "phd", "notebook": "notebooks/phd/07_statues.ipynb"}
 
 # %% [markdown]

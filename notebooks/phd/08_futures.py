@@ -38,10 +38,10 @@ from phdlib import (
     claims_rollouts,
     figures_rollouts,
     findings,
+    opening,
     phd_overview,
     phd_study,
     publish,
-    settings,
 )
 from phdlib.examples import by_difficulty, median_window, periodicities, periodicity
 from phdlib.figures_rollouts import STEPS, Shown
@@ -50,8 +50,7 @@ from phdlib.rollouts import Scene, footage, predicted_joints
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {"paper": "phd", "notebook": "notebooks/phd/08_futures.ipynb"}
 ROLES = {"h36m": "human36m", "penn": "penn"}
 NAMES = {"h36m": "Human3.6M role", "penn": "Penn role"}

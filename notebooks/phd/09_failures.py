@@ -32,7 +32,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import claims_failures, figures_failures, phd_study, publish, settings
+from phdlib import claims_failures, figures_failures, opening, phd_study, publish
 from phdlib.baselines import torso
 from phdlib.claims_failures import said
 from phdlib.data import phd_role
@@ -52,8 +52,7 @@ from phdlib.long_rollouts import METHODS, beyond, long_rollouts, training_poses
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {"paper": "phd", "notebook": "notebooks/phd/09_failures.ipynb"}
 ROLES = {"human36m": "Human3.6M role", "penn": "Penn Action role"}
 

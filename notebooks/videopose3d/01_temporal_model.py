@@ -37,13 +37,12 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import architecture, publish, published, settings
+from phdlib import architecture, opening, publish, published
 from phdlib.lifting import StridedTemporalModel, TemporalModel
 
 pd.set_option("display.max_colwidth", None)
 started = time.perf_counter()
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {"paper": "videopose3d", "notebook": "notebooks/videopose3d/01_temporal_model.ipynb"}
 generator = torch.Generator().manual_seed(0)
 claims = []

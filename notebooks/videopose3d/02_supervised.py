@@ -33,10 +33,10 @@ from IPython.display import Markdown, display
 from phdlib import (
     figures,
     figures_overview,
+    opening,
     profiles,
     publish,
     published,
-    settings,
     viewers,
 )
 from phdlib.data import sources
@@ -48,8 +48,7 @@ from phdlib.statistics import Effect, bootstrap
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {"paper": "videopose3d", "notebook": "notebooks/videopose3d/02_supervised.ipynb"}
 
 # %% [markdown]

@@ -28,7 +28,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import ablations, figures_inputs, publish, published, settings
+from phdlib import ablations, figures_inputs, opening, publish, published
 from phdlib.comparisons import evaluate_again
 from phdlib.data import detector, embedded, humaneva_role
 from phdlib.data.split import load_split
@@ -41,8 +41,7 @@ from phdlib.verdicts import Verdicts
 from phdlib.yardsticks import one_pose_errors, pixel_error
 
 pd.set_option("display.max_colwidth", None)
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {
     "paper": "videopose3d",
     "notebook": "notebooks/videopose3d/03_detectors_and_small_data.ipynb",

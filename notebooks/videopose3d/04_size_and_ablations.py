@@ -36,9 +36,9 @@ from phdlib import (
     comparisons,
     drift,
     figures_sweeps,
+    opening,
     publish,
     published,
-    settings,
 )
 from phdlib.evaluation import average
 from phdlib.experiments import for_clips, run_all
@@ -46,8 +46,7 @@ from phdlib.statistics import Effect, bootstrap
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {
     "paper": "videopose3d",
     "notebook": "notebooks/videopose3d/04_size_and_ablations.ipynb",

@@ -32,7 +32,7 @@ import torch
 from IPython.display import Markdown, display
 from scipy.stats import spearmanr
 
-from phdlib import ablations, architecture, figures_batching, publish, settings
+from phdlib import ablations, architecture, figures_batching, opening, publish
 from phdlib.benchmarks import seconds_per_frame
 from phdlib.data.clip import TEMPORAL
 from phdlib.data.windows import Windows
@@ -45,8 +45,7 @@ from phdlib.timing import times_as_fast
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {"paper": "videopose3d", "notebook": "notebooks/videopose3d/05_batching.ipynb"}
 title = "How training batches are cut from video, and what several predicted frames per sample cost and save"
 verdicts = Verdicts()

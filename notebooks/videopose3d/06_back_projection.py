@@ -33,7 +33,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import figures_overview, publish, semi_profiles, settings
+from phdlib import figures_overview, opening, publish, semi_profiles
 from phdlib.backprojection import back_project, bone_lengths
 from phdlib.data.windows import Windows
 from phdlib.diagnosis import bone_ratio
@@ -47,8 +47,7 @@ from phdlib.statistics import bootstrap
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {
     "paper": "videopose3d",
     "notebook": "notebooks/videopose3d/06_back_projection.ipynb",

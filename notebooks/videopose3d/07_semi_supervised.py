@@ -26,15 +26,14 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from phdlib import figures_overview, publish, semi_profiles, settings
+from phdlib import figures_overview, opening, publish, semi_profiles
 from phdlib.evaluation import average
 from phdlib.runs import run_all
 from phdlib.statistics import Effect, bootstrap
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {
     "paper": "videopose3d",
     "notebook": "notebooks/videopose3d/07_semi_supervised.ipynb",

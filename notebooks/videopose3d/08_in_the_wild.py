@@ -42,14 +42,13 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import Markdown, display
 
-from phdlib import figures_wild, paths, publish, settings, video, wild, wild_examples
+from phdlib import figures_wild, opening, paths, publish, video, wild, wild_examples
 from phdlib.data import pose2sim_demo
 from phdlib.video_frames import frames, probe
 from phdlib.wild_errors import view_errors
 
 pd.set_option("display.max_colwidth", None)
-profile = settings.check_profile(profile or settings.current_profile())
-data = settings.check_data(data or settings.current_data())
+profile, data = opening.begin(profile, data)
 here = {"notebook": "notebooks/videopose3d/08_in_the_wild.ipynb"}
 provenance = publish.Provenance(profile=profile, data=data, seeds=(0,), seconds=0)
 penn_clip = Path(penn_clip) if penn_clip else wild_examples.penn_clip()
