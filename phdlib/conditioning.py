@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import torch
 
@@ -10,6 +12,13 @@ from phdlib.data.phd_role import CONDITIONING, Windows
 from phdlib.phd_model import PHD
 from phdlib.phd_predictions import predict_futures
 from phdlib.phd_study import Truth, compare_with_truth
+
+
+def changed(less: Sequence[pd.DataFrame], whole: Sequence[pd.DataFrame], reading: str = "frame") -> float:
+    """How far a window's result moves: the absolute change, mean over windows, horizons and seeds. Equal means can hide
+    changes that cancel. Tables of :func:`conditioned_on`, one per seed; windows without a value are left out."""
+    moves = [(a[reading] - b[reading]).abs().mean() for a, b in zip(less, whole, strict=True)]
+    return float(sum(moves) / len(moves))
 
 
 def conditioned_on(model: PHD, known: Truth, frames: int) -> pd.DataFrame:

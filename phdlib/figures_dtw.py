@@ -86,9 +86,9 @@ def _errors(ax: Axes, found: Alignment) -> None:
     along = [np.nanmean(found.error[found.path[found.path[:, 1] == j, 0], j]) for j in frames]
     for values, color, name, mean in (
         (np.diagonal(found.error), MIDDLE, "in order", found.before),
-        (along, RIGHT, "along the path", found.after),
+        (along, RIGHT, "aligned, mean over its pairs", found.after_by_frame),
     ):
-        ax.plot(frames + 1, values, color=color, lw=1.6, label=f"{name}: mean {mean:.1f} {found.unit}")
+        ax.plot(frames + 1, values, color=color, lw=1.6, label=f"{name}: mean over frames {mean:.1f} {found.unit}")
     ax.set_xlabel("true frame")
     ax.set_ylabel("P-MPJPE, mm" if found.unit == "mm" else "PCK, %")
     ax.legend(fontsize=8, frameon=False)

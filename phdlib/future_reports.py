@@ -16,13 +16,14 @@ from torch import Tensor
 from phdlib import published
 from phdlib.data.phd_role import CONDITIONING
 from phdlib.findings import Finding
-from phdlib.future_tables import Tables, average, by_action, by_method, compare, intervals, of_actions
+from phdlib.future_tables import OVER, Tables, average, by_action, by_method, compare, intervals, of_actions
 from phdlib.futures import ALPHA, HORIZONS, futures_2d, person_size
 from phdlib.phd_study import PUBLISHED, Truth
 from phdlib.published_arithmetic import averaging_and_warping
 from phdlib.statistics import Effect
 
 METRIC = {"h36m": "mm", "penn": "PCK"}
+ROLE = {"h36m": "Human3.6M role", "penn": "Penn role"}
 HERE, INTERVAL, PAPER = "here", "95 %", "published"
 
 
@@ -182,6 +183,26 @@ def beside_yardstick(models: Mapping[str, Tables], yardstick: pd.DataFrame, rng:
     return table.rename(columns=lambda horizon: f"mm {horizon}").rename_axis(["method", ""])
 
 
+def leads(roles: Mapping[str, Mapping[str, Tables]], of: str, over: str, horizon: int = 30) -> pd.DataFrame:
+    """By how much the row ``of`` is better than the row ``over`` at a horizon, with its interval over takes and seeds:
+    by what "All" averages over, windows (which long takes have more of) or actions (each counts alike)."""
+    found: dict[str, dict[str, str]] = {}
+    for reading, name in (("mean_dtw", "Table 2"), ("frame", "Table 8")):
+        for role, methods in roles.items():
+            sign, unit = (1, "mm") if role == "h36m" else (-1, "PCK points")
+            found[f"{name}, {ROLE[role]}, {unit}"] = {
+                f"mean over {averaged}": "{0[0]:+.1f} ({0[1]:+.1f} to {0[2]:+.1f})".format(
+                    compare(
+                        [methods[over], methods[of]], [(horizon, reading)] * 2,
+                        lambda other, own, sign=sign: sign * (other - own), np.random.default_rng(0), over=averaged,
+                        draws=1000, paired=True,
+                    )
+                )
+                for averaged in OVER
+            }  # fmt: skip
+    return pd.DataFrame(found).T.rename_axis(f"{of} ahead of {over} at {horizon}")
+
+
 def outcome(effect: Effect, unit: str) -> str:
     """An effect of which above zero is better, in words: "better by 3.1 mm (1.0 to 5.2)", or not told apart."""
     if effect.low > 0:
@@ -222,12 +243,12 @@ def pck_by_scale(predicted: Mapping[str, Tensor], known: Truth) -> pd.DataFrame:
     return pd.DataFrame(rows).T.rename_axis(["method", "threshold"])
 
 
-def actions(tables: Tables, reading: str, id: str, rng: np.random.Generator, draws: int = 1000) -> pd.DataFrame:
+def actions(tables: Tables, reading: str, id: str, draws: int = 1000) -> pd.DataFrame:
     """Tables 4 to 7: our actions with their windows and takes, "All" over windows and over actions, then the published
     table ``id`` as it stands, since its actions are others. A cell of ours is a mean and its interval, where there
     is more than one take and seed."""
     groups = {**of_actions(tables), "All": list(tables)}
-    found = intervals(groups, reading, rng, draws=draws)
+    found = intervals(groups, reading, draws=draws)
     means = by_action(tables, reading)
     rows: dict[str, dict[str, object]] = {}
     for name, of_it in groups.items():

@@ -61,17 +61,19 @@ def by_action(tables: Tables, reading: str, over: str = "windows") -> pd.DataFra
 
 
 def intervals(
-    models: Mapping[str, Tables], reading: str, rng: np.random.Generator, over: str = "windows", draws: int = 2000
+    models: Mapping[str, Tables], reading: str, seed: int = 0, over: str = "windows", draws: int = 1000
 ) -> pd.DataFrame:
     """``value``, ``low`` and ``high`` (95 %) of each model and horizon, over seeds and takes: see :func:`compare`.
 
-    NaN where no window has a value, as a speed at horizon 1.
+    Every cell draws anew from ``seed``, so that a quantity has one interval, whatever else stands in the table. NaN
+    where no window has a value, as a speed at horizon 1.
     """
     rows = []
     for name, tables in models.items():
         for horizon, value in average(tables, reading, over).items():
             effect = Effect(value, np.nan, np.nan)
             if np.isfinite(value):
+                rng = np.random.default_rng(seed)
                 effect = compare([tables], [(horizon, reading)], lambda x: x, rng, over=over, draws=draws)
             rows.append({"row": name, "horizon": horizon, **effect._asdict()})
     return pd.DataFrame(rows).set_index(["row", "horizon"])

@@ -54,6 +54,12 @@ class Alignment:
         """Mean error of the pairs on the path."""
         return float(np.nanmean(self.error[tuple(self.path.T)]))
 
+    @property
+    def after_by_frame(self) -> float:
+        """The same with every true frame counted once: of several pairs of one, their mean."""
+        i, j = self.path.T
+        return float(pd.Series(self.error[i, j]).groupby(j).mean().mean())
+
     def predicted_for(self, true_frames: np.ndarray) -> np.ndarray:
         """The predicted frame that the path matches with each of some true ones; of several the middle one."""
         return np.array([int(np.median(self.path[self.path[:, 1] == j, 0])) for j in true_frames])
@@ -87,6 +93,13 @@ def align(joints: Tensor, known: Truth, window: int) -> Alignment:
     draw = [((points - middle) / scale[:, None, None] * flip).numpy() for points in (truth, placed)]
     kept = path.path[0, : int(path.length[0])].numpy()
     return Alignment(cost.numpy(), error.numpy(), kept, *draw, shown.numpy(), known.clips[0].skeleton, unit)
+
+
+def warped_means(joints: Tensor, known: Truth) -> pd.DataFrame:
+    """Predicted futures (N, T, J, 3) after warping, a row per window: the mean error over the ``pairs`` of its path,
+    which is what the tables hold, and over its true ``frames``, each counted once."""
+    found = [align(one, known, window) for window, one in enumerate(joints)]
+    return pd.DataFrame({"pairs": [one.after for one in found], "frames": [one.after_by_frame for one in found]})
 
 
 class Mistimed(NamedTuple):

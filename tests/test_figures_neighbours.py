@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -76,10 +75,7 @@ def test_the_example_of_an_action_is_its_median(model: PHD, known: Truth, monkey
 
 def test_curves_of_error_and_speed() -> None:
     roles, methods = as_published(seeds=1), ["AR on Φ", "Constant"]
-    bands = {
-        role: future_tables.intervals({m: of[m] for m in methods}, "frame", np.random.default_rng(0), draws=5)
-        for role, of in roles.items()
-    }
+    bands = {role: future_tables.intervals({m: of[m] for m in methods}, "frame", draws=5) for role, of in roles.items()}
     fig = curves(roles, bands, methods)
     errors = {line.get_label(): line.get_ydata() for line in fig.axes[0].lines}
     assert errors["Constant"] == pytest.approx([59.7, 71.4, 85.9, 101.4, 102.8], abs=0.1)

@@ -23,8 +23,7 @@ COLUMNS = [f"{metric} {h}" for metric in ("mm", "PCK") for h in HORIZONS]
 
 
 def spread(roles: dict, reading: str, names) -> dict:
-    rng = np.random.default_rng(0)
-    return {role: intervals({n: of[n] for n in names if n in of}, reading, rng, draws=30) for role, of in roles.items()}
+    return {role: intervals({n: of[n] for n in names if n in of}, reading, draws=30) for role, of in roles.items()}
 
 
 def test_ours_beside_the_published_numbers() -> None:
@@ -68,7 +67,7 @@ def test_what_averaging_and_warping_gain() -> None:
 def test_actions_of_ours_then_of_the_paper() -> None:
     one = rows(dict.fromkeys(HORIZONS, 50.0), dict.fromkeys(HORIZONS, 40.0))
     tables = [one.assign(action=np.where(one["take"] == "t0@0", "sit", "walk"))] * 2
-    table = actions(tables, "mean_dtw", "phd-table-5", np.random.default_rng(0), draws=30)
+    table = actions(tables, "mean_dtw", "phd-table-5", draws=30)
     assert table.index[:4].tolist() == ["sit", "walk", "All", "All, mean of actions"]
     assert table["windows"].tolist()[:3] == [4, 16, 20] and table["takes"].tolist()[:3] == [1, 4, 5]
     assert "(" not in table.loc["sit", "30"] and table.loc["walk", "30"].startswith("40.")

@@ -352,7 +352,7 @@ def test_windows_without_a_value_are_left_out() -> None:
     table.loc[(table["window"] == 3) & (table["horizon"] == 1), list(READINGS)] = np.nan
     assert average([table], "frame").to_dict() == {1: 2, 5: 20} and average([table], "frame", "actions")[1] == 2
     rng = np.random.default_rng(0)
-    found = intervals({"m": [table]}, "frame", rng, draws=50)
+    found = intervals({"m": [table]}, "frame", draws=50)
     assert found.loc[("m", 1), "value"] == pytest.approx(2) and found.loc[("m", 5), "value"] == pytest.approx(20)
     gap = compare([[table], [table]], [(5, "mean"), (1, "mean")], lambda late, early: late - early, rng, draws=50)
     assert gap.value == pytest.approx(10 - 2)  # without window 3 at 5 frames either
@@ -362,16 +362,16 @@ def test_intervals_hold_the_value_and_come_from_seeds_and_takes() -> None:
     rng = np.random.default_rng(0)
     seeds = [rows([1, 2, 3, 10], TAKES, ACTIONS), rows([3, 4, 5, 12], TAKES, ACTIONS)]
     for over in future_tables.OVER:
-        found = intervals({"m": seeds}, "mean", rng, over, draws=200)
+        found = intervals({"m": seeds}, "mean", over=over, draws=200)
         assert found["value"].tolist() == pytest.approx(average(seeds, "mean", over).tolist())
         assert (found["low"] <= found["value"]).all() and (found["value"] <= found["high"]).all()
         assert (found["high"] - found["low"] > 0.5).all()
     same = compare([seeds, seeds], [(1, "mean"), (1, "mean")], lambda a, b: a - b, rng, draws=50, paired=True)
     assert same == (0, 0, 0)
-    one = intervals(of_actions(seeds[:1]), "mean", rng, draws=50)
+    one = intervals(of_actions(seeds[:1]), "mean", draws=50)
     assert one.loc[("sit", 1)].tolist() == [10, 10, 10]  # one take and one seed: nothing to draw
     still = [table.assign(speed=np.where(table["horizon"] > 1, 2.0, np.nan)) for table in seeds]
-    found = intervals({"m": still}, "speed", rng, draws=50)
+    found = intervals({"m": still}, "speed", draws=50)
     assert found.loc[("m", 1)].isna().all() and found.loc[("m", 5)].tolist() == [2, 2, 2]
 
 

@@ -346,9 +346,7 @@ for role, name in (("human36m", "Human3.6M role"), ("penn", "Penn role")):
         key: [tables[key] for tables in found] for key in future_cameras.CAMERAS
     }
 rng = np.random.default_rng(0)
-shown = pd.concat(
-    {role: intervals(of_role, "frame", rng, draws=500) for role, of_role in cameras.items()}
-)
+shown = pd.concat({role: intervals(of_role, "frame") for role, of_role in cameras.items()})
 shown["mean and 95 %"] = [
     f"{row.value:.1f} ({row.low:.1f} to {row.high:.1f})" for row in shown.itertuples()
 ]

@@ -76,7 +76,7 @@ titles = {
 }  # fmt: skip
 tables = {}
 for id, (role, reading, title) in titles.items():
-    tables[id] = future_reports.actions(rows[role][LATENT], reading, id, rng)
+    tables[id] = future_reports.actions(rows[role][LATENT], reading, id)
     publish.save_table(
         id, tables[id], title=f"AR on Φ, {title}", provenance=provenance, **here
     )
