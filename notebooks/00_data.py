@@ -29,7 +29,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import figures, opening
+from phdlib import captions, figures, opening
 from phdlib.body import load_body, subject_betas
 from phdlib.camera import studio_rig
 from phdlib.data import detector, embedded, motion, split
@@ -100,6 +100,9 @@ for performance in shown:
     if performance.segment.part == "test":
         first.setdefault(performance.segment.action, performance.joints.numpy())
 fig = figures.action_strips(first)
+captions.show(
+    fig, "A row per action, fourteen poses from first to last. Blue: left, orange: right."
+)
 
 # %% [markdown]
 # ## 3. The body
@@ -119,6 +122,10 @@ pd.DataFrame({"stature, m": height.tolist()}, index=list(betas)).T.round(2)
 
 # %%
 fig = figures.bodies(body, betas, figures.example_poses())
+captions.show(
+    fig,
+    "Above: the seven subjects in one pose. Below: poses in which careless skinning would show, from the front and from the side.",
+)
 
 # %% [markdown]
 # ## 4. The cameras
@@ -134,6 +141,10 @@ by_action = {}
 for performance in shown:
     by_action.setdefault(performance.segment.action, performance.joints[:, 0].numpy())
 fig = figures.studio(studio_rig(), by_action)
+captions.show(
+    fig,
+    "The floor from above, in metres. Squares and arrows: cameras and where they look; lines: the path of the pelvis.",
+)
 
 # %%
 distance = pd.Series([torch.linalg.norm(p.cameras[0].translation).item() for p in shown])
@@ -207,6 +218,10 @@ pd.DataFrame(rows).T.round(2)
 
 # %%
 fig = figures.noise_spectrum(errors, motion.FPS)
+captions.show(
+    fig,
+    "Left: power of the keypoints' error against frequency; right: the share of it below a frequency, which starts with that of 0 Hz.",
+)
 
 # %% [markdown]
 # A joint counts as hidden where another part of the body, taken as cylinders around the bones, lies before it: the far
@@ -219,6 +234,10 @@ views = embedded.load("pre_trained", parts=("test",))[clip_number : clip_number 
 hidden = 1 - torch.cat([clip.visible for clip in truth]).float().mean().item()
 display(Markdown(f"Hidden joints over all test clips: **{100 * hidden:.0f} %**."))
 fig = figures.four_views(views, frame=100)
+captions.show(
+    fig,
+    "One moment, four cameras: keypoints of the detector level `pre_trained` over the true body; hollow: hidden by the body itself.",
+)
 
 # %% [markdown]
 # ## What to try next

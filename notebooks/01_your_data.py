@@ -55,7 +55,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import figures_data, opening
+from phdlib import captions, figures_data, opening
 from phdlib.body import load_body
 from phdlib.data import stand_ins
 from phdlib.data.stand_in_files import on_body
@@ -81,7 +81,8 @@ pd.DataFrame(
 # %% [markdown]
 # Every loader makes the same thing, a list of `Clip`: one person, one camera, one stretch of time, with what the source
 # knows and `None` for the rest (`phdlib/data/clip.py`). So one function can show them all. In the pictures blue is the
-# person's left, orange the right.
+# person's left, orange the right. Where a source names no subject, the column of subjects holds what it does say of the
+# person, such as a gender, or "unknown".
 
 
 # %%
@@ -89,7 +90,9 @@ def show(name, loader):
     """Load from your folder or from a stand-in's, say which, show the first clip."""
     said, clips = stand_ins.load(name, loader, scratch)
     display(Markdown(said), figures_data.summary(clips))
-    figures_data.one_frame(clips[0])
+    captions.show(
+        figures_data.one_frame(clips[0]), f"{name}: the middle frame of the first clip."
+    )
     return clips
 
 
@@ -221,8 +224,8 @@ clips = show("HumanEva-I", lambda folder: humaneva.load(folder, "gt", ("test",))
 #
 # **What runs on it.** One call, `evaluate_pretrained(checkpoint, folder)`, gives MPJPE, P-MPJPE and velocity error per
 # action beside what was published. With the real files it takes minutes on a GPU and longer without, so that here it waits
-# for the parameter `evaluate_checkpoints`. The stand-in has random weights: of its table only the published column and the
-# line about the run are shown.
+# for the parameter `evaluate_checkpoints`. The stand-in has random weights and knows one action: of its table only the published column and the
+# line about the run are shown. The published average is over all fifteen actions, whichever the file has.
 
 # %%
 from IPython.utils.capture import capture_output

@@ -121,7 +121,7 @@ def crop_examples(
             boxes = clip_boxes(one, experiment.margin)
             crops.append(next(clip_crops(one, surface, experiment.size, boxes))[0])
             joints.append(crop_joints(true_joints2d(one), boxes)[0])
-            titles.append(f"{action}\n{role}, {one.subject}, {one.camera.name}")
+            titles.append(f"{action}\n{one.subject}, {one.camera.name}")
     return crops, joints, titles
 
 
@@ -212,12 +212,13 @@ def compared(
     rows = {}
     for column, (role, metric) in present_tables.COLUMNS.items():
         models = [present[role][name] for name in PROVIDERS]
-        rows[f"present: {column}"] = _side_by_side(present_tables.compare, models, metric, metric, rng, draws)
-    for role, unit in (("h36m", "mm"), ("penn", "%")):
+        measure = f"present: {present_tables.HEADINGS[column]}"
+        rows[measure] = _side_by_side(present_tables.compare, models, metric, metric, rng, draws)
+    for role, name, unit in (("h36m", "Human3.6M role", "P-MPJPE, mm"), ("penn", "Penn role", "PCK, %")):
         models = [found[name].rows[role][LATENT] for name in PROVIDERS]
         for horizon in horizons:
             one, both = ([(horizon, "frame")] * n for n in (1, 2))
-            measure = f"{horizon} ahead: {role}, {unit}"
+            measure = f"{horizon} ahead: {name}, {unit}"
             rows[measure] = _side_by_side(future_tables.compare, models, one, both, rng, draws)
     return pd.DataFrame(rows).T.rename_axis("measure")
 

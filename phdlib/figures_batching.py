@@ -69,7 +69,7 @@ def figure_9b(
         right.annotate(f"{height:.1f}", (i, speed[names[i]].high), (0, 2), textcoords="offset points", ha="center",
                        fontsize=8)  # fmt: skip
     right.axhline(1, color=MIDDLE, lw=1, ls="--")
-    right.set_ylabel('training speed, "1" = 1')
+    right.set_ylabel('training speed, times that of step size 1')
     right.margins(y=0.12)
     for ax in (left, right):
         ax.set_xticks(range(len(names)), names)
@@ -92,8 +92,8 @@ def batch_means(means: Mapping[str, np.ndarray], spread: np.ndarray) -> Figure:
         ax.set_aspect("equal")
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=7)
-        ax.set_xlabel("x", fontsize=8)
-    np.atleast_1d(axes)[0].set_ylabel("y", fontsize=8)
+        ax.set_xlabel("x, screen units", fontsize=8)
+    np.atleast_1d(axes)[0].set_ylabel("y, screen units", fontsize=8)
     ax.invert_yaxis()  # of all, since they share it: in an image y points down
     fig.tight_layout()
     return fig

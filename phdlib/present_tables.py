@@ -29,6 +29,11 @@ COLUMNS = {  # of the published table: role, metric
     "h36m_reconst": ("human36m", "p_mpjpe"),
     "penn_pck": ("penn", "pck"),
 }
+HEADINGS = {  # as a reader wants them
+    "h36m_mpjpe": "Human3.6M role: MPJPE, mm",
+    "h36m_reconst": "Human3.6M role: P-MPJPE, mm",
+    "penn_pck": "Penn role: PCK, %",
+}
 Tables = Sequence[pd.DataFrame]  # of one model, by seed
 Rows = dict[str, dict[str, list[pd.DataFrame]]]  # role -> model -> a table of `clip_errors` per seed
 
@@ -101,6 +106,17 @@ def table_1(found: Rows, rng: np.random.Generator, over: str = "frames", draws: 
             effect = compare([tables], metric, lambda x: x, rng, over=over, draws=draws)
             table[name] |= {column: effect.value, f"{column}_low": effect.low, f"{column}_high": effect.high}
     return pd.DataFrame.from_dict(table, orient="index").rename_axis("method")
+
+
+def as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """:func:`table_1` with a mean and its interval in one cell, "69.8 (62.6 to 76.8)"."""
+    cells = {
+        heading: [
+            f"{row[key]:.1f} ({row[f'{key}_low']:.1f} to {row[f'{key}_high']:.1f})" for _, row in table.iterrows()
+        ]
+        for key, heading in HEADINGS.items()
+    }
+    return pd.DataFrame(cells, index=table.index)
 
 
 def differences(found: Rows, pairs: Mapping[str, tuple[str, str]]) -> pd.DataFrame:

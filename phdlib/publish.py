@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Profile = Literal[settings.PROFILES]
 Paper = Literal["phd", "videopose3d", "wild"]  # "wild": real video, in neither paper, so not in manifest.json
 PUBLISHED = "published numbers, none of ours"  # the stamp of what shows these alone
+REAL_VIDEO = "real video; the models on it"  # and of what is neither paper's
 VERDICTS = ("reproduced", "not reproduced", "not testable here")
 Verdict = Literal[VERDICTS]
 
@@ -125,7 +126,7 @@ def save_figure(
     apart several pictures of one figure ("a", "b"). ``stamp`` stands before the provenance, or for :data:`PUBLISHED`
     in its place. The file holds no time stamp: equal pictures are equal bytes.
     """
-    fig.text(0.995, 0.003, _stamped(stamp, provenance), ha="right", va="bottom", fontsize=5, color="0.45")
+    fig.text(0.995, 0.003, _stamped(stamp, paper, provenance), ha="right", va="bottom", fontsize=5, color="0.45")
     name = _file_name(id, part, ".png", paper)
     path = output_dir(provenance.profile, provenance.data) / name
     paths.write_atomically(path, lambda file: fig.savefig(file, dpi=dpi, metadata={"Software": None}))
@@ -156,7 +157,7 @@ def save_table(
     csv, markdown = (_file_name(id, part, suffix, paper) for suffix in (".csv", ".md"))
     folder = output_dir(provenance.profile, provenance.data)
     heading = f"**{title}**\n\n" if title else ""
-    page = f"{heading}{to_markdown(text)}\n\n_{_stamped(stamp, provenance)}_\n"
+    page = f"{heading}{to_markdown(text)}\n\n_{_stamped(stamp, paper, provenance)}_\n"
     paths.write_atomically(folder / csv, lambda file: text.to_csv(file, index=False, lineterminator="\n"))
     paths.write_atomically(folder / markdown, lambda file: file.write_text(page, encoding="utf-8"))
     _enter(id, [csv, markdown], paper=paper, notebook=notebook, provenance=provenance, title=title)
@@ -234,11 +235,12 @@ def _as_text(table: pd.DataFrame, digits: int | Mapping[str, int]) -> pd.DataFra
     return pd.DataFrame({column: [show(column, cell) for cell in table[column]] for column in table}, dtype=str)
 
 
-def _stamped(stamp: str, provenance: Provenance) -> str:
+def _stamped(stamp: str, paper: str, provenance: Provenance) -> str:
     """The small print under a figure or table."""
+    stamp = stamp or (REAL_VIDEO if paper == "wild" else "")
     if stamp == PUBLISHED:
         return f"{stamp}; revision {provenance.revision}"
-    return f"{stamp}; {provenance.line()}" if stamp else provenance.line()
+    return f"{stamp}: {provenance.line()}" if stamp else provenance.line()
 
 
 def _file_name(id: str, part: str, suffix: str, paper: str) -> str:

@@ -235,7 +235,7 @@ def test_what_shows_published_numbers_alone_is_not_stamped_with_our_run(figures)
 def test_small_print_can_say_more_than_where_numbers_come_from(figures):
     publish.save_table("videopose3d-table-1a", TABLE, stamp="real video", **ABOUT)
     small_print = (figures / "videopose3d-table-1a.md").read_text().splitlines()[-1]
-    assert small_print == f"_real video; {PROVENANCE.line()}_"
+    assert small_print == f"_real video: {PROVENANCE.line()}_"
 
 
 def test_numbers_of_smoke_say_that_they_mean_nothing():

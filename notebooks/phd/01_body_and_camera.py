@@ -37,7 +37,15 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import field_of_view, future_cameras, opening, phd_overview, phd_study, publish
+from phdlib import (
+    captions,
+    field_of_view,
+    future_cameras,
+    opening,
+    phd_overview,
+    phd_study,
+    publish,
+)
 from phdlib.body import keypoint_weights, load_body
 from phdlib.camera import project_weak_perspective, solve_weak_perspective
 from phdlib.data.phd_role import CONDITIONING, evaluation_windows
@@ -97,6 +105,10 @@ for direction in range(directions):
         )
     )
 fig = mesh_strip(rows, [f"{step:+g} σ" if step else "mean" for step in steps], size=120)
+captions.show(
+    fig,
+    "Bodies of one pose: a row per coefficient of β, from two standard deviations below the mean to two above.",
+)
 
 # %% [markdown]
 # ## Joints are a linear function of the mesh
@@ -235,7 +247,11 @@ provenance = publish.Provenance(
 vertices = mesh.vertices.shape[1]
 fig = figure_2(model, features.trained("cpu"), batch.sizes, batch.terms, vertices)
 title = "PHD on one batch: tensors, networks, and which data pays which loss (values without weights)"
-saved = publish.save_figure("phd-figure-2", fig, title=title, provenance=provenance, **here)
+saved = publish.save_figure(
+    "phd-figure-2", fig, title=title, provenance=provenance, **here,
+    caption="Blue: tensors with their shapes; green: networks with their weights; orange: losses; grey: what is known. Below, "
+    "a row per loss and a column per data role: 3D losses have values in the Human3.6M role alone.",
+)  # fmt: skip
 display(
     Markdown(f"What the model is given of a frame here: {phd_overview.seen_as(features)}.")
 )
@@ -264,7 +280,11 @@ measured = publish.Provenance(
     profile=profile, data=data, seeds=(), seconds=round(time.perf_counter() - started, 1)
 )
 title = "Field of view of f_AR on f_movie, from the gradients of the networks"
-saved = publish.save_figure("phd-figure-6", fig, title=title, provenance=measured, **here)
+saved = publish.save_figure(
+    "phd-figure-6", fig, title=title, provenance=measured, **here,
+    caption="Time runs to the right. Yellow: what the first prediction depends on; hatched: the first image, repeated; pale "
+    "blue: predictions that rest on real strips in part; dark blue: on predicted strips alone.",
+)  # fmt: skip
 pd.DataFrame(numbers, index=["measured", "the paper"]).T
 
 # %%
@@ -391,7 +411,11 @@ row = MeshRow("read, then\npredicted", seen.theta[seen.at(columns)], seen.beta[s
               ["conditioning" if frame <= 0 else "latent" for frame in columns])  # fmt: skip
 rows = [row, row.from_side(), MeshRow("truth", *scene.truth(columns), role="truth")]
 fig = mesh_strip(rows, [f"{frame:+d}" if frame else "0" for frame in columns], title=title)
-saved = publish.save_figure("phd-figure-2", fig, part="player", title=title, provenance=provenance, **here)  # fmt: skip
+saved = publish.save_figure(
+    "phd-figure-2", fig, part="player", title=title, provenance=provenance, **here,
+    caption="Yellow: read from frames that were seen; blue: predicted; grey: the truth. Columns are frames from the last one "
+    "seen, at 25 a second. One seed.",
+)  # fmt: skip
 display(Markdown(f"Player: [{page.name}](../../figures/{page.name})"))
 
 # %% [markdown]

@@ -36,7 +36,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from phdlib import feature_tables, figures_phd, opening, phd_profiles, publish
+from phdlib import captions, feature_tables, figures_phd, opening, phd_profiles, publish
 from phdlib.feature_tables import LATENT
 from phdlib.phd_profiles import PHD_SIZES
 from phdlib.verdicts import Verdicts
@@ -113,6 +113,11 @@ display(
 experiments = phd_profiles.providers(PHD_SIZES[profile], data)
 examples = feature_tables.crop_examples(experiments["images"])
 fig = figures_phd.crop_grid(*examples)
+captions.show(
+    fig,
+    "What the network of images sees: rendered crops of test clips. Upper pair of rows: Human3.6M role, lower pair: Penn role; "
+    "in the second row of each the true skeleton (blue: left, orange: right).",
+)
 
 # %% [markdown]
 # ## 3. Two providers of phi
@@ -187,7 +192,7 @@ table.round(1)
 # %%
 gap = table["images minus lifter"]
 apart = table[(table["from"] > 0) | (table["to"] < 0)].index
-h36m = [gap[f"{horizon} ahead: h36m, mm"] for horizon in (1, 30)]
+h36m = [gap[f"{horizon} ahead: Human3.6M role, P-MPJPE, mm"] for horizon in (1, 30)]
 count = len(studies["images"].experiments[LATENT])
 display(
     Markdown(
@@ -201,8 +206,8 @@ display(
 
 # %% [markdown]
 # **All other notebooks use the profile's own provider.** At `smoke` and `standard` that is the lifter: a network on images
-# that two cores train in minutes sees next to nothing, in training as little as on new people, and a future cannot be
-# foreseen from a present that was not read. At `paper` it is images, which are what the paper is about. So no verdict of
+# that two cores train in minutes sees little (how little stands in the tables above), and a future cannot be foreseen from a
+# present that was not read. At `paper` it is images, which are what the paper is about. So no verdict of
 # a `standard` run is on prediction from pixels; most functions take `features="images"` to try.
 
 # %% [markdown]

@@ -106,6 +106,8 @@ fig = figures_probe.influence_matrices(matrices)
 title = "Which outputs of f_movie move when one of 40 frames is changed"
 saved = publish.save_figure(
     "phd-table-1", fig, part="leak", title=f"{title}; white: exactly zero; palest: {figures_probe.FLOOR:g} or less",
+    caption="Above, a picture per encoder: rows are changed frames, columns outputs; left of the diagonal the past moves. "
+    "Below, the mean by distance in time: blue causal, pale blue causal with statistics over time, red non-causal.",
     provenance=provenance, **here,
 )  # fmt: skip
 page = publish.save_html(
@@ -135,11 +137,13 @@ display(
 # %%
 found = present_tables.rows(results)
 table = present_tables.table_1(found, np.random.default_rng(0))
+table = present_tables.as_text(table)
 publish.save_table(
-    "phd-table-1", table, title="The present frame: causal and non-causal encoders", provenance=provenance, **here
+    "phd-table-1", table, title="The present frame: causal and non-causal encoders; mean and 95 % interval",
+    provenance=provenance, **here,
 )  # fmt: skip
-display(table.round(1))
-published.table("phd-table-1")
+display(table)
+published.table("phd-table-1").rename(columns=present_tables.HEADINGS)
 
 # %% [markdown]
 # Published numbers are on Human3.6M and Penn Action themselves, from images. Compare differences between rows, not rows
@@ -159,6 +163,7 @@ pairs = {
 }  # fmt: skip
 effects = present_tables.differences(found, pairs)
 differences = effects.map("{0[0]:+.2f} ({0[1]:+.2f} to {0[2]:+.2f})".format)
+differences = differences.rename(columns=present_tables.HEADINGS)
 publish.save_table(
     "phd-table-1", differences, part="differences", title="What Table 1 owes to the future, and to statistics over time",
     provenance=provenance, **here,
@@ -166,7 +171,7 @@ publish.save_table(
 differences
 
 # %% [markdown]
-# ## Why so little happens here: how much of the past is used
+# ## How much of the past is used
 #
 # Thirteen frames *can* move a strip. How much do they, after training? The second convolution of every block starts near
 # zero (as in the released code), so at first a strip is its own frame and no more, and stage 1 is short at this profile.
@@ -201,17 +206,17 @@ display(
 # half a second, so it can tell motion from error only well above 2 Hz.
 
 # %%
-seen = phd_role.recorded(
-    "human36m", "test", keypoints=experiments["causal"][0].features().keypoints
-)
+level = experiments["causal"][0].features().keypoints
+seen = phd_role.recorded("human36m", "test", keypoints=level)
 true = phd_role.recorded("human36m", "test", keypoints="gt")
 lengths = [len(clip) for clip in seen]
 longest = int(np.argmax(lengths))
 error = (seen[longest].keypoints2d - true[longest].keypoints2d).numpy()
-fig = figures.noise_spectrum({"detector": error}, phd_role.FPS)
+fig = figures.noise_spectrum({level: error}, phd_role.FPS)
 saved = publish.save_figure(
     "phd-table-1", fig, part="noise", title=f"The detector's error over time, {seen[longest].take}, 25 Hz",
-    provenance=provenance, **here,
+    caption="Left: power against frequency; right: the share of the power below a frequency. A curve that is high at the left "
+    "end is error that stays for long.", provenance=provenance, **here,
 )  # fmt: skip
 share = slow_share(error, phd_role.FPS, 2.0)
 display(Markdown(f"Of the error's variance, **{100 * share:.0f} %** lies below 2 Hz."))

@@ -36,6 +36,7 @@ from IPython.display import Markdown, display
 
 from phdlib import future_reports, opening, phd_profiles, phd_study, publish
 from phdlib.figures_futures import error_by_horizon, training_terms
+from phdlib.future_evidence import ROLE, UNITS
 from phdlib.future_tables import by_method, compare
 from phdlib.verdicts import Verdicts
 
@@ -126,6 +127,7 @@ terms = ("human36m joints", "penn keypoints", "human36m movie_strip")
 fig = training_terms({name: main.results[name] for name in main.results}, terms)
 saved = publish.save_figure(
     "phd-table-8", fig, part="training", title="Stage 2 of three models: terms of the loss, without weights, by epoch",
+    caption="A line per seed. Only the latent model has the third term. The curriculum grows in the first epochs.",
     provenance=provenance, **here,
 )  # fmt: skip
 
@@ -138,23 +140,26 @@ saved = publish.save_figure(
 # %%
 table = by_method(rows, "frame")
 publish.save_table(
-    "phd-table-8", table, part="variants", title="Latent and pose space, and what they depend on", provenance=provenance,
-    **here,
+    "phd-table-8", table.rename(columns=future_reports.column), part="variants",
+    title="Latent and pose space, and what they depend on; mm in the Human3.6M role, PCK in percent in the Penn role",
+    provenance=provenance, **here,
 )  # fmt: skip
-display(table.round(1))
+display(table.rename(columns=future_reports.column).round(1))
 shown = [
     "AR on Φ", "AR on Θ", "AR on Θ, absolute", "AR on Φ, teacher forcing", "AR on Θ, teacher forcing", "Constant",
 ]  # fmt: skip
 fig = error_by_horizon({role: {n: rows[role][n] for n in shown} for role in rows})
 saved = publish.save_figure(
     "phd-table-8", fig, part="curriculum", title="Errors of the frame by horizon: the curriculum and the straw man",
+    caption="Blue: latent space, pink: pose space, orange: the frozen body; dashed: teacher forcing, dotted: from scratch. Thin "
+    "lines are seeds. What a method gains by the curriculum is the distance of its dashed line from its solid one.",
     provenance=provenance, **here,
 )  # fmt: skip
 
 # %% [markdown]
 # ## Its own predictions, or the truth
 #
-# With teacher forcing, f_AR always sees a true past while it learns. It is good at the next frame, and has never met its own
+# With teacher forcing, f_AR always sees a true past while it learns. It learns the next frame, and never meets its own
 # mistakes. The curriculum feeds it 1, then 2, ... up to 25 of its own predictions in a row.
 
 # %%
@@ -202,8 +207,8 @@ display(
 effects = future_reports.advantages(rows)
 shown = effects.map("{0[0]:+.1f} ({0[1]:+.1f} to {0[2]:+.1f})".format)
 shown.index = pd.Index(
-    [f"{role}, {labels}" for role, labels in shown.index],
-    name="advantage of Φ over Θ, mm or points",
+    [f"{ROLE[role]}, {labels}, {UNITS[role]}" for role, labels in shown.index],
+    name="advantage of Φ over Θ by frame",
 )
 publish.save_table(
     "phd-table-8", shown, part="supervision", title="Is the latent space better because it needs no 3D labels?",
@@ -213,7 +218,7 @@ shown
 
 # %%
 lines = []
-for role, unit in (("h36m", "mm"), ("penn", "points")):
+for role, unit in UNITS.items():
     outcomes = {
         h: "stands" if e.low > 0 else "is contradicted" if e.high < 0 else "is neither confirmed nor refuted"
         for h, e in effects.loc[(role, "difference")].items()
@@ -225,8 +230,8 @@ for role, unit in (("h36m", "mm"), ("penn", "points")):
         if (at := [h for h, o in outcomes.items() if o == outcome])
     ]
     lines.append(
-        f"* {role}: the explanation {'; '.join(told)}. (From mixed to full 3D labels, the latent model itself goes by "
-        f"{worse:+.1f} {unit} at 30.)"
+        f"* {ROLE[role]}: the explanation {'; '.join(told)}. (From mixed to full 3D labels, the latent model's own error or "
+        f"PCK changes by {worse:+.1f} {unit} at 30.)"
     )
 for role in ("h36m", "penn"):
     sure = {"ahead": [], "behind": []}
@@ -237,7 +242,7 @@ for role in ("h36m", "penn"):
         f"{word} at {', '.join(at) or 'no frame'}" for word, at in sure.items()
     )
     lines.append(
-        f"* {role}: under mixed labels, with its whole interval, the latent model is {told}."
+        f"* {ROLE[role]}: under mixed labels, with its whole interval, the latent model is {told}."
     )
 bare, pose = table.loc["No L_movie strip"], table.loc["AR on Θ"]
 wins = sum(bare[c] < pose[c] if c.startswith("h36m") else bare[c] > pose[c] for c in table)

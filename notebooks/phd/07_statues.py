@@ -85,7 +85,13 @@ own = [find(of_seed, half) for of_seed in curves["AR on Φ"]]
 first = own[0].join(
     pd.DataFrame({"action": [c.action for c in clips], "take": [c.take for c in clips]})
 )
-first.round(1)
+first.rename(
+    columns={
+        "window": "first frame of the window",
+        "frame": "statue, frame",
+        "rise": "rise, PCK points",
+    }
+).round(1)
 
 # %% [markdown]
 # ## Figure 5
@@ -98,7 +104,11 @@ first.round(1)
 sequences = figures_statues.steepest(curves, "AR on Φ", clips, truth, half)
 fig = figures_statues.statues(sequences, study.model("AR on Φ"), clips)
 title = "Discovered statues: the frame where prediction accuracy rises most, 10 frames before it and 10 after"
-saved = publish.save_figure("phd-figure-5", fig, title=title, provenance=provenance, **here)
+saved = publish.save_figure(
+    "phd-figure-5", fig, title=title, provenance=provenance, **here,
+    caption="A column per sequence. Grey bodies are the truth at the statue, from the camera and from its side; blue is what the "
+    "first seed's model expects 10 frames (0.4 s) after it.",
+)  # fmt: skip
 falling = int((first["rise"] <= 0).sum())
 display(
     Markdown(
@@ -120,8 +130,10 @@ display(
 fig = figures_statues.curves(sequences, half)
 title = "Accuracy of the next 15 frames along each sequence, and its rise; grey: true joint speed"
 saved = publish.save_figure(
-    "phd-figure-5", fig, part="curves", title=title, provenance=provenance, **here
-)
+    "phd-figure-5", fig, part="curves", title=title, provenance=provenance, **here,
+    caption="Blue: AR on Φ, thick for the first seed; orange, dashed: the frozen body. The black line is the statue, the yellow "
+    "band the 15 frames its accuracy is of. Look whether the grey peak lies inside the band or before it.",
+)  # fmt: skip
 
 # %% [markdown]
 # A warning is in these curves. Accuracy also rises when a movement *ends*: 15 frames of standing are easy to predict,
@@ -177,8 +189,9 @@ gains = figures_statues.steepest(curves, "gain over Constant", clips, truth, hal
 fig = figures_statues.statues(gains, study.model("AR on Φ"), clips)
 title = "Statues where the gain over Constant rises most, 10 frames before and 10 after (not in the paper)"
 saved = publish.save_figure(
-    "phd-figure-5", fig, part="gain", title=title, provenance=provenance, **here
-)
+    "phd-figure-5", fig, part="gain", title=title, provenance=provenance, **here,
+    caption="Rows and colours as in the figure before the last.",
+)  # fmt: skip
 
 # %% [markdown]
 # ## Is it the same frame again?
@@ -203,7 +216,11 @@ for other in (1, 3, half, 7):
     }
 display(pd.DataFrame(widths).T.rename_axis("windows on either side").round(1))
 table.rename(
-    columns={"frames": "statue by seed", "apart": "frames between two seeds"}
+    columns={
+        "frames": "statue by seed, frame",
+        "apart": "frames between two seeds",
+        "agree": "share of pairs at most 3 apart",
+    }
 ).round(1)
 
 # %%
@@ -250,7 +267,10 @@ fig = figures_statues.samples(pictures)
 title = (
     "Random samples of statues: up to five sequences of each of the six largest categories"
 )
-saved = publish.save_figure("phd-figure-7", fig, title=title, provenance=provenance, **here)
+saved = publish.save_figure(
+    "phd-figure-7", fig, title=title, provenance=provenance, **here,
+    caption="Under each picture: sequence, frame, and the part it is from. First seed.",
+)  # fmt: skip
 
 # %%
 counts = ", ".join(f"{a} {n}" for a, n in pool["action"].value_counts().items())

@@ -125,7 +125,11 @@ fig = figures_rollouts.predictions(
     windows, latent, features, ahead=figures_rollouts.LARGE, size=132
 )
 title = "Predicted bodies from two viewpoints: the median window of each role"
-saved = publish.save_figure("phd-figure-1", fig, title=title, provenance=provenance, **here)
+saved = publish.save_figure(
+    "phd-figure-1", fig, title=title, provenance=provenance, **here,
+    caption="Yellow: read from frames that were seen; blue: predicted by AR on Φ. Columns are frames from the last one seen, at "
+    "25 a second. Models of the first seed.",
+)  # fmt: skip
 display(Markdown("\n".join(f"* {words}" for words, _ in teaser.values())))
 
 # %% [markdown]
@@ -152,7 +156,9 @@ for short, role in ROLES.items():
     kinds = pd.DataFrame({"periodicity": again, "true speed": moving}).assign(
         role=NAMES[short]
     )
-    shown.append(kinds.assign(shown=kinds.index.isin(chosen[short])))
+    shown.append(
+        kinds.assign(shown=["yes" if k in chosen[short] else "" for k in kinds.index])
+    )
 table = pd.concat(shown).rename_axis("action").reset_index().set_index(["role", "action"])
 table.sort_values(["role", "periodicity"], ascending=[True, False], kind="stable").round(2)
 
@@ -171,8 +177,10 @@ for short in ROLES:
     )  # fmt: skip
     title = f"Rollouts of the latent model, {NAMES[short]}: 13 frames seen, 35 predicted"
     publish.save_figure(
-        "phd-figure-3", fig, part=ROLES[short], title=title, provenance=provenance, **here
-    )
+        "phd-figure-3", fig, part=ROLES[short], title=title, provenance=provenance, **here,
+        caption="Three actions: video, bodies from the camera and from the side. Yellow: read; blue: predicted. Columns are "
+        "frames from the last one seen. First seed.",
+    )  # fmt: skip
     captions += [f"* {words}" for words, _ in of_role.values()]
     for action, (_, (scene, clip)) in of_role.items():
         with_15, with_13 = (
@@ -188,8 +196,8 @@ difference.rename_axis("P-MPJPE between 13 and 15 frames seen, mm").map(
 )
 
 # %% [markdown]
-# The first prediction *can* depend on all 15 (`01_body_and_camera`). A difference far below a millimetre says that this training
-# makes next to no use of the far end of its field of view.
+# The first prediction *can* depend on all 15 (`01_body_and_camera`). Where the difference is far below a millimetre, this
+# training makes next to no use of the far end of its field of view.
 #
 # ## Figure 4
 #
@@ -203,7 +211,11 @@ fig = figures_rollouts.comparison(
     window, latent, pose, features, ahead=figures_rollouts.FIGURE_4, sides=False
 )
 title = "Latent against pose space, and the truth: the median window of the Penn role"
-saved = publish.save_figure("phd-figure-4", fig, title=title, provenance=provenance, **here)
+saved = publish.save_figure(
+    "phd-figure-4", fig, title=title, provenance=provenance, **here,
+    caption="Yellow: read from frames that were seen; blue: predicted in latent space; pink: in pose space; grey: the truth. "
+    "Columns are frames from the last one seen. First seed.",
+)  # fmt: skip
 display(Markdown(f"{words}."))
 
 # %% [markdown]
@@ -224,7 +236,11 @@ for number, kind, action in (
     words, window = median("penn", action)
     fig = figures_rollouts.comparison(window, latent, pose, features)
     title = f"Latent against pose space on a {kind} motion ({action})"
-    publish.save_figure(f"phd-figure-{number}", fig, title=title, provenance=provenance, **here)  # fmt: skip
+    publish.save_figure(
+        f"phd-figure-{number}", fig, title=title, provenance=provenance, **here,
+        caption="Yellow: read; blue: latent space; pink: pose space, each from the camera and from the side; grey: the truth. "
+        "First seed.",
+    )  # fmt: skip
     captions.append(
         f"* Figure {number}, {kind} (Constant: {order[action]:.1f} PCK): {words}"
     )

@@ -105,7 +105,11 @@ def show(id: str, case, role: str = "penn", ahead=figures_failures.AHEAD, table=
     display(Markdown(f"{case.rule} It is: {scene.name()}."))
     fig = figures_failures.failure_strip(scene, model, clip, features, ahead)
     title = f"{case.rule} {scene.name()}"
-    return publish.save_figure(id, fig, title=title, provenance=provenance, **here)
+    return publish.save_figure(
+        id, fig, title=title, provenance=provenance, **here,
+        caption="Yellow: read from frames that were seen; blue: predicted; grey: the truth; each from the camera and from the "
+        "side. Columns are frames from the last one seen. First seed.",
+    )  # fmt: skip
 
 
 # %% [markdown]
@@ -113,16 +117,17 @@ def show(id: str, case, role: str = "penn", ahead=figures_failures.AHEAD, table=
 #
 # **The claim**: with 2D labels alone, several bodies explain the same keypoints; the model may take a wrong one that is
 # still a possible pose. If so, errors must lie along depth, most of all where the image is met well. With no preferred
-# direction the two columns would be equal.
+# direction the columns of depth and image plane would be equal.
 
 # %%
 quarters = by_quarter(penn, "image", ["image", "plane", "depth", "future"])
 quarters["depth / plane"] = quarters["depth"] / quarters["plane"]
+named = quarters.rename(columns=MEASURES)
 publish.save_table(
-    "phd-figure-13", quarters.reset_index(), part="depth", digits=2, provenance=provenance, **here,
+    "phd-figure-13", named.reset_index(), part="depth", digits=2, provenance=provenance, **here,
     title="Errors in the image plane and along depth, by how well the image is met; Penn Action role",
 )  # fmt: skip
-quarters.round(2)
+named.round(2)
 
 # %%
 case = search(penn[0], {"image": 0.25}, "depth")
@@ -160,8 +165,9 @@ fig = figures_failures.scatter(
 )
 title = "Error along depth and in the image plane against 2D error, all windows; the circle is the strip's"
 saved = publish.save_figure(
-    "phd-figure-13", fig, part="relation", title=title, provenance=provenance, **here
-)
+    "phd-figure-13", fig, part="relation", title=title, provenance=provenance, **here,
+    caption="A point per window of the Penn role, first seed. Both panels have one scale: compare how high the points lie.",
+)  # fmt: skip
 
 # %% [markdown]
 # ## Figure 14: a bad start
@@ -209,8 +215,9 @@ fig = figures_failures.scatter(
 )
 title = "Start against view, and prediction against start, all windows; the circle is the strip's"
 saved = publish.save_figure(
-    "phd-figure-14", fig, part="relation", title=title, provenance=provenance, **here
-)
+    "phd-figure-14", fig, part="relation", title=title, provenance=provenance, **here,
+    caption="A point per window of the Penn role, first seed.",
+)  # fmt: skip
 
 # %% [markdown]
 # ## Figure 15: nobody moves, so nobody will
@@ -254,8 +261,10 @@ fig = figures_failures.scatter(
 )
 title = "Predicted and true motion against the motion seen, all windows; the circle is the strip's"
 saved = publish.save_figure(
-    "phd-figure-15", fig, part="relation", title=title, provenance=provenance, **here
-)
+    "phd-figure-15", fig, part="relation", title=title, provenance=provenance, **here,
+    caption="A point per window of the Penn role, first seed; neighbouring windows of a take make chains. Both panels have one "
+    "scale: predicted motion follows the motion seen as far as the left cloud rises.",
+)  # fmt: skip
 
 # %% [markdown]
 # ## Figure 16: 60 frames
@@ -271,8 +280,10 @@ far = {
 fig = figures_failures.drift({ROLES[role]: seeds for role, seeds in far.items()})
 title = "Rollouts of 60 frames: error, and distance of predicted and true poses from the nearest training pose"
 saved = publish.save_figure(
-    "phd-figure-16", fig, part="curves", title=title, provenance=provenance, **here
-)
+    "phd-figure-16", fig, part="curves", title=title, provenance=provenance, **here,
+    caption="Blue: the model, orange: the frozen body, black: the truth; thin lines are seeds. A pose that left what people do "
+    "would rise in the lower panels.",
+)  # fmt: skip
 
 # %%
 rng = np.random.default_rng(0)

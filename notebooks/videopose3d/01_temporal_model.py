@@ -85,8 +85,10 @@ model = TemporalModel(17, 2, 17, filter_widths=(3, 3, 3, 3, 3), generator=genera
 fig = architecture.figure_2(model)
 title = "The model of 243 frames, with the tensor sizes (frames, channels) of a one-frame prediction"
 saved = publish.save_figure(
-    "videopose3d-figure-2", fig, title=title, provenance=provenance(), **here
-)
+    "videopose3d-figure-2", fig, title=title, provenance=provenance(), **here,
+    caption="Green: convolutions (channels in, kernel and dilation, channels out); blue: what follows each; orange: skip "
+    "connections, sliced; in brackets (frames, channels).",
+)  # fmt: skip
 
 # %% [markdown]
 # Read a green box as the paper does: `1024, 3d9, 1024` is a convolution from 1024 channels to 1024 with a kernel of 3
@@ -123,8 +125,9 @@ causal = TemporalModel(17, 2, 17, (3, 3, 3), causal=True, generator=generator).e
 fig = architecture.figure_6(centred, causal)
 title = "Information flow from 27 input frames to one output; skip connections dashed"
 saved = publish.save_figure(
-    "videopose3d-figure-6", fig, title=title, provenance=provenance(), **here
-)
+    "videopose3d-figure-6", fig, title=title, provenance=provenance(), **here,
+    caption="Blue: all that reaches the prediction of frame 0; grey: the trees of its neighbours. Numbers are frames.",
+)  # fmt: skip
 
 # %% [markdown]
 # The blue tree is drawn from the kernels' index arithmetic. Neighbouring branches touch and never overlap: dilation 3
@@ -206,8 +209,9 @@ print(
 fig = architecture.figure_7(centred)
 title = "The model of 27 frames, with the cost of each convolution per predicted frame"
 saved = publish.save_figure(
-    "videopose3d-figure-7", fig, title=title, provenance=provenance(), **here
-)
+    "videopose3d-figure-7", fig, title=title, provenance=provenance(), **here,
+    caption="Above, the network as in Figure 2; below, a bar for the convolution above it, in million operations per frame.",
+)  # fmt: skip
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -338,8 +342,9 @@ strided.load_state_dict(centred.state_dict())
 fig = architecture.figure_10(centred, strided)
 title = "States computed for one output of the 27-frame model, layer by layer and optimised"
 saved = publish.save_figure(
-    "videopose3d-figure-10", fig, title=title, provenance=provenance(), **here
-)
+    "videopose3d-figure-10", fig, title=title, provenance=provenance(), **here,
+    caption="Blue: states that the output reads; orange rings: states that are computed and read by no one.",
+)  # fmt: skip
 
 # %% [markdown]
 # How much work that saves grows with the receptive field. In operations for one training clip:

@@ -31,6 +31,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from phdlib import (
+    captions,
     figures,
     figures_overview,
     opening,
@@ -39,6 +40,7 @@ from phdlib import (
     published,
     viewers,
 )
+from phdlib.action_differences import differences_figure, per_action_differences
 from phdlib.data import sources
 from phdlib.data.clip import clip_speed
 from phdlib.diagnosis import mpjpe_redetected
@@ -141,6 +143,9 @@ pd.DataFrame(
 fig = figures.losses(
     {name: [result.losses for result in of_model] for name, of_model in results.items()}
 )
+captions.show(
+    fig, "Training error by epoch, a line per seed. Three models under one recipe."
+)
 
 # %% [markdown]
 # ## Table 1: how far off are the joints?
@@ -193,6 +198,27 @@ table_1b.T.round(1)
 fig = figures.bars_per_action(
     {name: table_1a.loc[name].iloc[:-2] for name in labels}, "MPJPE, mm"
 )
+captions.show(fig, "Table 1a as bars: actions differ far more than models do.")
+
+# %% [markdown]
+# Bars from zero hide what is below a millimetre. So here are the differences themselves.
+
+# %%
+by_seed = {
+    name: [result.clips for result in of_model] for name, of_model in results.items()
+}
+takes = by_seed["full"][0].assign(take=lambda t: t["take"].str.split("@").str[0])
+lone = takes.groupby("action")["take"].nunique().loc[lambda n: n == 1].index.tolist()
+differences = {
+    name: per_action_differences(by_seed[name], by_seed["full"], "mpjpe")
+    for name in ("single-frame", "causal")
+}
+fig = differences_figure(differences, lone, "difference in MPJPE, mm", "full")
+publish.save_figure(
+    "videopose3d-table-1a", fig, part="differences", title="How much worse than the full model, by action (MPJPE)",
+    caption="Above zero the full model is better. Bars: 95 % interval over seeds and takes; hollow: an action of one test take, "
+    "whose interval knows of seeds alone; at the right the mean over actions.", provenance=provenance, **here,
+)  # fmt: skip
 
 # %% [markdown]
 # ## Table 2: how smooth is the motion?
@@ -339,7 +365,7 @@ display(
 # %% [markdown]
 # ## What was there to gain?
 #
-# Why is the gain in position so much smaller than the paper's? Take the detector apart: the same test clips and the same
+# The gain in position can be no larger than what there is to gain. Take the detector apart: the same test clips and the same
 # trained networks (first seed), but detections without their jitter, without their slow error, and the truth itself
 # (without swapped limbs, too).
 #
@@ -413,14 +439,15 @@ fig = figures_overview.figure_1(
 )
 title = f"{clip.action}, subject {clip.subject}, {field} frames: keypoints in (below), the states that one pose needs, 3D poses out (above)"
 saved = publish.save_figure(
-    "videopose3d-figure-1", fig, title=title, provenance=provenance, **here
-)
+    "videopose3d-figure-1", fig, title=title, provenance=provenance, **here,
+    caption="Blue limbs are the performer's left, orange ones the right. First seed.",
+)  # fmt: skip
 
 # %% [markdown]
 # ## Figure 4: what it looks like
 #
 # A stretch of a test take, seen by one camera: the detector's keypoints over the picture, and below it the answers of
-# the first seed's networks, seen from 60 degrees to the side, so that depth shows. The truth is the thin green line
+# the first seed's networks, seen from 60 degrees to the side, so that depth shows. The truth is the grey figure
 # behind each pose. Blue limbs are the performer's left, orange ones the right.
 
 # %%
@@ -432,15 +459,16 @@ fig = figures.figure_4(
     poses,
     clip.joints3d.numpy(),
 )
-title = f"{clip.action}, subject {clip.subject}, camera {clip.camera.name}: input, single-frame, full model; truth in green"
+title = f"{clip.action}, subject {clip.subject}, camera {clip.camera.name}: input, single-frame, full model"
 saved = publish.save_figure(
-    "videopose3d-figure-4", fig, title=title, provenance=provenance, **here
-)
+    "videopose3d-figure-4", fig, title=title, provenance=provenance, **here,
+    caption="Above: the picture with the detector's keypoints; below: the two models' poses from 60 degrees to the side, over "
+    "the truth in grey. Columns are moments of the take. First seed.",
+)  # fmt: skip
 
 # %% [markdown]
-# In stills the two can hardly be told apart: their errors are of a size. The difference is between the frames, so the
-# same stretch is also a player, which can be rotated and played: the single-frame model trembles, the full model much
-# less. The next cell writes it as a page; `player.show()` brings it into the notebook.
+# In stills, two models whose errors are of a size can hardly be told apart. What Table 2 measures is between the frames, so
+# the same stretch is also a player, which can be rotated and played: watch which of the two trembles. The next cell writes it as a page; `player.show()` brings it into the notebook.
 
 # %%
 window = slice(10, 130)

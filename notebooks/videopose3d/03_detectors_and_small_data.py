@@ -28,7 +28,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import ablations, figures_inputs, opening, publish, published
+from phdlib import ablations, captions, figures_inputs, opening, publish, published
 from phdlib.comparisons import evaluate_again
 from phdlib.data import detector, embedded, humaneva_role
 from phdlib.data.split import load_split
@@ -159,6 +159,10 @@ table_3.round(1).astype(object).where(table_3.notna(), "")
 # %%
 fig = figures_inputs.error_against_input(
     pixels, {"P1 (MPJPE)": errors["P1"], "P2 (P-MPJPE)": errors["P2"]}
+)
+captions.show(
+    fig,
+    "3D error against 2D error, a mark per seed, the line through the means. At 0 px the keypoints are true.",
 )
 
 # %%
@@ -295,6 +299,10 @@ display(
 # %%
 segments = load_split(embedded.source_files()[1])
 fig = figures_inputs.chunk_timeline([s for s in segments if s.role == "humaneva"])
+captions.show(
+    fig,
+    "Every take of the role along its time: training grey, test blue, lost black, wrong orange, left out hatched.",
+)
 
 # %%
 experiments = ablations.humaneva(profile, data)
@@ -437,6 +445,10 @@ for name, clips in {
             curves[name].append((start + np.arange(len(clip)) / clip.fps, error.numpy()))
 held = tuple(frame / 50 for frame in humaneva_role.HELD[take])
 fig = figures_inputs.error_over_time(curves, held, "P-MPJPE, mm")
+captions.show(
+    fig,
+    "The MA model's error along the take with the corrupt stretch (shaded), one camera, first seed.",
+)
 
 # %%
 seen = as_seen(parts["corrupt"])

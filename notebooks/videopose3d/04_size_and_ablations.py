@@ -33,6 +33,7 @@ from IPython.display import Markdown, display
 from phdlib import (
     ablations,
     architecture,
+    captions,
     comparisons,
     drift,
     figures_sweeps,
@@ -298,6 +299,11 @@ rows = {
 fig = figures_sweeps.by_position(
     {name: [drift.curve(r) for r in of] for name, of in rows.items()}
 )
+captions.show(
+    fig,
+    "Error by the place within a piece of 50 frames, mean over seeds, band of one standard deviation. Red: the LSTM, dashed in "
+    "pieces of 5; blue: the convolutional model.",
+)
 
 # %%
 early, late = slice(None, 10), slice(-10, None)
@@ -376,6 +382,7 @@ saved = publish.save_figure(
     "videopose3d-figure-8",
     fig,
     title=title,
+    caption="Solid: test; dashed: last epoch of training; dots are seeds, bands one standard deviation. Sizes on a log axis.",
     provenance=provenance("Figure 8a", "Figure 8b"),
     **here,
 )

@@ -32,7 +32,7 @@ import torch
 from IPython.display import Markdown, display
 from scipy.stats import spearmanr
 
-from phdlib import ablations, architecture, figures_batching, opening, publish
+from phdlib import ablations, architecture, captions, figures_batching, opening, publish
 from phdlib.benchmarks import seconds_per_frame
 from phdlib.data.clip import TEMPORAL
 from phdlib.data.windows import Windows
@@ -73,6 +73,7 @@ saved = publish.save_figure(
     fig,
     part="a",
     title=title,
+    caption="A row per sample, time to the right; shades number the frames. Here 7 frames and a network that sees 5.",
     provenance=publish.Provenance(profile=profile, data=data, seeds=(), seconds=0),
     **here,
 )
@@ -85,7 +86,15 @@ saved = publish.save_figure(
 groups = ablations.chunk_sizes(profile, data)
 steps = [name for name in groups if name != "1f"]
 first = {name: group[0] for name, group in groups.items()}
-{name: f"{one.recipe.batch_size} samples of {one.chunk}" for name, one in first.items()}
+pd.DataFrame(
+    {
+        name: {
+            "samples per batch": one.recipe.batch_size,
+            "predicted frames in each": one.chunk,
+        }
+        for name, one in first.items()
+    }
+).rename_axis(columns="step size")
 
 # %% [markdown]
 # ## What neighbours do to the statistics of a batch
@@ -131,6 +140,10 @@ pd.DataFrame(batches).set_index("step size")
 wrist = clip.skeleton.index("right_wrist")
 shown = {f"step size {name}": means[name][:, wrist].numpy() for name in ("1", "8", "32")}
 fig = figures_batching.batch_means(shown, spread[wrist].numpy())
+captions.show(
+    fig,
+    "A dot per batch; x and y in screen units (half the image's width is 1). More spread: fewer independent samples.",
+)
 
 # %% [markdown]
 # ## The trainings
@@ -202,7 +215,11 @@ figure_9b = pd.DataFrame(
     }
 ).rename_axis("step size")
 common = {"title": title, "provenance": provenance, **here}
-publish.save_figure("videopose3d-figure-9", fig, part="b", **common)
+caption = (
+    "Left: MPJPE by step size, a dot per seed; right: training speed against step size 1, with its interval. Green: the "
+    'strided form "1f"; dashed: the network that sees one frame (left), equal speed (right).'
+)
+publish.save_figure("videopose3d-figure-9", fig, part="b", caption=caption, **common)
 # Measured times differ from run to run: they have a file of their own, which is not compared between runs.
 for part, columns in (("b", ["MPJPE, mm", "± seeds"]), ("b_speed", ["training speed"])):
     publish.save_table(

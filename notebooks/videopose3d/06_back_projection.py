@@ -92,8 +92,10 @@ provenance = publish.Provenance(
 fig = figures_overview.figure_3(net, sizes, terms)
 title = "Semi-supervised training on one real batch: tensors, networks before training, and the value of each loss"
 saved = publish.save_figure(
-    "videopose3d-figure-3", fig, title=title, provenance=provenance, **here
-)
+    "videopose3d-figure-3", fig, title=title, provenance=provenance, **here,
+    caption="Blue: tensors with their shapes; green: networks and the projection; grey: labels; orange: losses and their values "
+    "(MPJPE and WMPJPE in m, weighted by depth the latter; bone lengths in m²; 2D in screen units).",
+)  # fmt: skip
 
 # %% [markdown]
 # What the arrows mean, from top to bottom:
@@ -222,9 +224,9 @@ table.round(1)
 #
 # Two columns help to read the others.
 #
-# **The place is the weak part.** A root that is off by 30 cm in 5 m shifts the projection, and shrinks or stretches it;
-# the pose is then asked to make up for it. A network that has only depth to learn reprojects better. Compare the two
-# rows.
+# **The place.** A root that is off by some decimetres in five metres shifts the projection, and shrinks or stretches it;
+# the pose is then asked to make up for it. A network that has only depth to learn should reproject better. Compare the
+# two rows.
 #
 # **Averages have short bones.** A network that does not know how an arm is bent answers with the mean of what is
 # possible, and the mean of several arms is shorter than any of them. By MPJPE that is the right answer. The bone-length

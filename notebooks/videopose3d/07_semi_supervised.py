@@ -135,8 +135,10 @@ for panel, shown in semi_profiles.PANELS.items():
 fig = figures_overview.figure_5(panels, labels)
 title = "Error against the amount of labelled data; line: mean over draws of the labelled subset, bar: all draws"
 saved = publish.save_figure(
-    "videopose3d-figure-5", fig, title=title, provenance=provenance, **here
-)
+    "videopose3d-figure-5", fig, title=title, provenance=provenance, **here,
+    caption="Grey: supervised, dotted with as much time as the other; blue: semi-supervised, pale without bone lengths. Labels "
+    "grow to the right; the three panels have scales of their own.",
+)  # fmt: skip
 
 # %%
 rows = {

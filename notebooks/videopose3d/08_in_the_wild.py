@@ -42,7 +42,16 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import Markdown, display
 
-from phdlib import figures_wild, opening, paths, publish, video, wild, wild_examples
+from phdlib import (
+    captions,
+    figures_wild,
+    opening,
+    paths,
+    publish,
+    video,
+    wild,
+    wild_examples,
+)
 from phdlib.data import pose2sim_demo
 from phdlib.video_frames import frames, probe
 from phdlib.wild_errors import view_errors
@@ -105,7 +114,9 @@ images = figures_wild.pick(frames(dancer.info.path), chosen)
 fig = figures_wild.strip(images, motion)
 publish.save_figure(
     "wild-figure-1", fig, paper="wild", provenance=provenance,
-    title="Real video: the dancer of musicalgestures, keypoints by BlazePose" if real else "Stand-in for real video", **here,
+    title="Real video: the dancer of musicalgestures, keypoints by BlazePose" if real else "Stand-in for real video",
+    caption="From top to bottom: keypoints on the frames, the lifted pose from the camera, the same from 60° beside. Blue: left.",
+    **here,
 )  # fmt: skip
 
 # %% [markdown]
@@ -122,6 +133,10 @@ written = video.run(
 overlay = probe(written["overlay"])
 chosen = [round((i + 0.5) * overlay.frames / 4) for i in range(3)] + [overlay.frames - 13]
 fig = figures_wild.stills(figures_wild.pick(frames(overlay.path), chosen))
+captions.show(
+    fig, "Frames of `overlay.mp4`: keypoints, blue left and orange right; thin white lines: the 3D pose, projected; the last: a "
+    "prediction beyond the video's end."
+)  # fmt: skip
 
 # %%
 display(Markdown("Written: " + ", ".join(f"`{path.name}`" for path in written.values())))
@@ -172,12 +187,16 @@ if four:
                 rows[name, lens, against] = errors
     table = pd.DataFrame(rows).T.rename_axis(["view", "lens", "reference"])
     table["frames"] = table["frames"].astype(int)
+    units = {name: f"{name}, mm" for name in table if "MPJPE" in name}
+    named = table.rename(
+        columns=units | {"root": "root, m", "swapped": "left for right, % of frames"}
+    )
     publish.save_table(
-        "wild-table-1", table.rename(columns={"root": "root, m", "swapped": "swapped, % of frames"}),
-        paper="wild", provenance=provenance, digits={"root, m": 2, "swapped, % of frames": 0},
+        "wild-table-1", named,
+        paper="wild", provenance=provenance, digits={"root, m": 2, "left for right, % of frames": 0},
         title="One view lifted against what several views agree on: Pose2Sim's Demo_SinglePerson, BlazePose, mm", **here,
     )  # fmt: skip
-    display(table.round(2))
+    display(named.round(2))
 
 # %%
 if four:
@@ -190,15 +209,15 @@ if four:
     say([
         f"Against the other three views, MPJPE lies between **{best:.0f}** and **{last:.0f} mm**, P-MPJPE between "
         f"{calibrated['P-MPJPE'].min():.0f} and {calibrated['P-MPJPE'].max():.0f} mm.",
-        f"Knowing the lens changes the pose by little (MPJPE by at most {change:.1f} mm) and the place by much: "
-        f"{calibrated['root'].mean():.2f} m off with it, {assumed['root'].mean():.2f} m without.",
+        f"Knowing the lens changes the pose's MPJPE by at most {change:.1f} mm, and the place: {calibrated['root'].mean():.2f} m "
+        f"off with it, {assumed['root'].mean():.2f} m without.",
         f"In {worst}, BlazePose takes left for right in {calibrated.loc[worst, 'swapped']:.0f} % of the frames, "
         f"and the models can but believe it: its median frame has {calibrated.loc[worst, 'MPJPE, median']:.0f} mm, its mean "
         f"{calibrated.loc[worst, 'MPJPE']:.0f} mm.",
     ])  # fmt: skip
 
 # %% [markdown]
-# The view with the largest error, the reference in green:
+# The view with the largest error:
 
 # %%
 if four:
@@ -214,7 +233,8 @@ if four:
     )  # fmt: skip
     publish.save_figure(
         "wild-figure-2", fig, paper="wild", provenance=provenance,
-        title="Real video: a view of Pose2Sim's demo, reference from four views in green", **here,
+        title="Real video: a view of Pose2Sim's demo, and the reference from all four",
+        caption="Rows as before; grey: what the four views agree on.", **here,
     )  # fmt: skip
 
 # %% [markdown]
@@ -243,7 +263,7 @@ if penn:
     fig = figures_wild.strip(images, first)
     publish.save_figure(
         "wild-figure-3", fig, paper="wild", provenance=provenance,
-        title="Real video: a clip of Penn Action", **here,
+        title="Real video: a clip of Penn Action", caption="Rows as before.", **here,
     )  # fmt: skip
 
 # %% [markdown]
@@ -266,7 +286,9 @@ for name, (analysis, of) in futures.items():
     fig = figures_wild.figure_1(images, of, which, title=title)
     publish.save_figure(
         "wild-figure-4", fig, paper="wild", part=name.replace("-", "_"), provenance=provenance,
-        title="PHD's Figure 1 on real pixels" if real else "PHD's Figure 1 on a stand-in", **here,
+        title="PHD's Figure 1 on real pixels" if real else "PHD's Figure 1 on a stand-in",
+        caption="Yellow: read from the frames seen; blue: predicted, from the camera and from the side. Columns are frames from "
+        "the last one seen; an empty place is beyond the video's end.", **here,
     )  # fmt: skip
 
 # %% [markdown]

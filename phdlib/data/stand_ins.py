@@ -75,7 +75,7 @@ def load(name: str, loader: Callable[[Path], T], scratch: Path) -> tuple[str, T]
             except (OSError, ValueError) as error:
                 reason = f"**{name}:** there, but it cannot be used: {str(error).replace(str(base), '$PHDLIB_DATA')}"
     PLACES[name].write(scratch)
-    return f"{reason}. Shown is its stand-in, made of the embedded motion.", loader(scratch)
+    return f"{reason}. Shown is its stand-in.", loader(scratch)
 
 
 def seen(motion: SmplMotion, body: Body, skeleton: Skeleton = H36M17) -> Clip:
