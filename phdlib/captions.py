@@ -17,16 +17,21 @@ def label(id: str) -> str:
     return f"{_NAMES[paper]} {kind.capitalize()} {number}"
 
 
+def in_notebook() -> bool:
+    """Whether this code runs in a notebook's cell."""
+    from IPython import get_ipython
+
+    return get_ipython() is not None
+
+
 def show(fig: Figure, caption: str) -> None:
     """Display a figure with its caption below. Outside of a notebook nothing happens.
 
     The figure is closed, or the notebook would show it a second time at the end of the cell.
     """
-    from IPython import get_ipython
-    from IPython.display import Markdown, display
-
-    if get_ipython() is None:
+    if not in_notebook():
         return
+    from IPython.display import Markdown, display
     from matplotlib import pyplot as plt
 
     display(fig)

@@ -69,7 +69,7 @@ def figure_9b(
         right.annotate(f"{height:.1f}", (i, speed[names[i]].high), (0, 2), textcoords="offset points", ha="center",
                        fontsize=8)  # fmt: skip
     right.axhline(1, color=MIDDLE, lw=1, ls="--")
-    right.set_ylabel('training speed, times that of step size 1')
+    right.set_ylabel("training speed, times that of step size 1")
     right.margins(y=0.12)
     for ax in (left, right):
         ax.set_xticks(range(len(names)), names)

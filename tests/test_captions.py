@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import IPython
+import IPython.display
 import matplotlib.pyplot as plt
 import pytest
 
@@ -12,7 +12,7 @@ def shown(monkeypatch):
     """What a notebook would display, in order."""
     found = []
     monkeypatch.setattr(IPython.display, "display", found.append)
-    monkeypatch.setattr(IPython, "get_ipython", lambda: object())
+    monkeypatch.setattr(captions, "in_notebook", lambda: True)
     return found
 
 
@@ -24,7 +24,7 @@ def test_a_figure_stands_above_its_caption_and_is_not_shown_twice(shown):
 
 
 def test_outside_of_a_notebook_nothing_is_shown(shown, monkeypatch):
-    monkeypatch.setattr(IPython, "get_ipython", lambda: None)
+    monkeypatch.setattr(captions, "in_notebook", lambda: False)
     fig = plt.figure()
     captions.show(fig, "Errors")
     assert shown == [] and plt.fignum_exists(fig.number)
