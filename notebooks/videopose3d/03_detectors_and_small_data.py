@@ -28,14 +28,29 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import ablations, captions, figures_inputs, opening, publish, published
+from phdlib import (
+    ablations,
+    captions,
+    detector_tables,
+    figures_inputs,
+    opening,
+    publish,
+    published,
+)
 from phdlib.comparisons import evaluate_again
 from phdlib.data import detector, embedded, humaneva_role
 from phdlib.data.split import load_split
-from phdlib.evaluation import average, per_action, predict_clip
+from phdlib.detector_tables import (
+    CELL,
+    STANDS_FOR,
+    WITH_CORRUPT,
+    along,
+    level_errors,
+    small_data,
+)
+from phdlib.evaluation import average
 from phdlib.experiments import load_clips, run_all
-from phdlib.metrics import p_mpjpe
-from phdlib.small_data import CELL_NAMES, as_seen, by_cell, over_seeds
+from phdlib.small_data import CELL_NAMES, as_seen, over_seeds
 from phdlib.statistics import bootstrap
 from phdlib.verdicts import Verdicts
 from phdlib.yardsticks import one_pose_errors, pixel_error
@@ -125,31 +140,8 @@ results = train(experiments)
 table_3_from = provenance(results, keypoints=list(experiments))
 
 # %%
-stands_for = {
-    "gt": "Ours (GT)",
-    "fine_tuned": "Ours (CPN FT)",
-    "pre_trained": "Ours (CPN PT)",
-    "coarse": "Ours (SH PT from [34])",
-}
-metrics = {"P1": "mpjpe", "P2": "p_mpjpe"}
 paper = published.table("videopose3d-table-3")
-errors = {
-    name: {level: [average(r.clips, metric) for r in results[level]] for level in results}
-    for name, metric in metrics.items()
-}
-rows = {}
-for level in results:
-    rows[level] = {"2D error, px": pixels[level]}
-    for name in metrics:
-        rows[level][name] = np.mean(errors[name][level])
-        rows[level][f"{name} ± seeds"] = np.std(errors[name][level])
-    rows[level]["stands beside"] = stands_for[level]
-    for name in metrics:
-        rows[level][f"{name}, Human3.6M, published"] = paper.loc[stands_for[level], name]
-rows["none: one pose"] = {
-    name: average(one_pose, metric) for name, metric in metrics.items()
-}
-table_3 = pd.DataFrame(rows).T.rename_axis("2D input").infer_objects()
+errors, table_3 = level_errors(results), detector_tables.table_3(results, pixels, one_pose)
 title = "The same model trained and tested on four levels of 2D input: MPJPE (P1) and P-MPJPE (P2), mm"
 publish.save_table(
     "videopose3d-table-3", table_3, title=title, provenance=table_3_from, **here
@@ -173,7 +165,7 @@ display(
         f"From `fine_tuned` to `coarse` the 2D error grows by a factor of "
         f"**{pixels['coarse'] / pixels['fine_tuned']:.1f}** and the MPJPE by one of "
         f"**{means['coarse'] / means['fine_tuned']:.2f}** (published, from the best to the weakest detector: "
-        f"{paper['P1'][stands_for['coarse']] / paper['P1'][stands_for['fine_tuned']]:.2f}): {slope:+.1f} mm for each pixel. On true keypoints {means['gt']:.1f} mm remain, which no "
+        f"{paper['P1'][STANDS_FOR['coarse']] / paper['P1'][STANDS_FOR['fine_tuned']]:.2f}): {slope:+.1f} mm for each pixel. On true keypoints {means['gt']:.1f} mm remain, which no "
         f"better detector would take away. One pose for all is off by {table_3.loc['none: one pose', 'P1']:.0f} mm."
     )
 )
@@ -335,71 +327,16 @@ pd.DataFrame(
 # of its take is sound, and among the test videos.)
 
 # %%
-ma = experiments["MA"], results["MA"]
-walk = experiments["walking"], results["walking"]
-sound = {
-    "SA": [
-        by_cell(pd.concat([results[action][i].clips for action in humaneva_role.CELLS]))
-        for i in range(len(ma[0]))
-    ],
-    "MA": [by_cell(result.clips) for result in ma[1]],
-}
-corrupt = {
-    name: [
-        by_cell(evaluate_again(*pair, parts["corrupt"]))
-        for pair in zip(*group, strict=True)
-    ]
-    for name, group in {"SA": walk, "MA": ma}.items()
-}
-constant = by_cell(one_pose_errors(parts["train"], parts["test"]))
-constant_corrupt = by_cell(one_pose_errors(parts["train"], parts["corrupt"]))
-
-
-def cell_means(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """P-MPJPE in mm of each cell (rows) and seed (columns)."""
-    return pd.DataFrame([per_action(table, "p_mpjpe").drop("Avg") for table in tables]).T
-
-
-cell = "walking S3"
-with_corrupt = f"{cell}, with the corrupt video"
-columns = {}
-for name in sound:
-    of_seeds = cell_means(sound[name])
-    both = [pd.concat(pair) for pair in zip(sound[name], corrupt[name], strict=True)]
-    of_seeds.loc[with_corrupt] = cell_means(both).loc[cell]
-    columns[name] = of_seeds
-single_pose = cell_means([constant])[0]
-single_pose[with_corrupt] = cell_means([pd.concat([constant, constant_corrupt])]).loc[
-    cell, 0
-]
-
-paper = published.table("videopose3d-table-4")
-places = {
-    f"{action} {subject}": f"{place}_{subject}"
-    for action, place in humaneva_role.STANDS_FOR.items()
-    for subject in humaneva_role.SUBJECTS
-}
-places[with_corrupt] = places.pop(
-    cell
-)  # the paper's Walk of S3 has its corrupt video in it
-table_4 = pd.DataFrame(
-    {
-        "SA": columns["SA"].mean(axis=1),
-        "SA ± seeds": columns["SA"].std(axis=1, ddof=0),
-        "MA": columns["MA"].mean(axis=1),
-        "MA ± seeds": columns["MA"].std(axis=1, ddof=0),
-        "one pose": single_pose,
-    },
-    index=[*CELL_NAMES, with_corrupt],
-).rename_axis("action, subject")
-table_4["stands beside"] = [
-    places[row].replace("_", " ") if row in places else np.nan for row in table_4.index
-]
-for name in ("SA", "MA"):
-    table_4[f"{name}, HumanEva-I, published"] = [
-        paper.loc[f"Ours ({name})", places[row]] if row in places else np.nan
-        for row in table_4.index
-    ]
+found = small_data(
+    experiments,
+    results,
+    parts["corrupt"],
+    one_pose_errors(parts["train"], parts["test"]),
+    one_pose_errors(parts["train"], parts["corrupt"]),
+)
+sound, columns = found.sound, {name: found.cells(name) for name in found.sound}
+paper, table_4 = published.table("videopose3d-table-4"), detector_tables.table_4(found)
+cell, with_corrupt = CELL, WITH_CORRUPT
 title = "A small data set in the role of HumanEva-I: P-MPJPE, mm, of single-action (SA) and multi-action (MA) models"
 publish.save_table(
     "videopose3d-table-4", table_4, title=title, provenance=table_4_from, **here
@@ -428,21 +365,14 @@ display(
 # says and against what the camera saw.
 
 # %%
-model = ma[0][0].trained_model(ma[1][0])
-camera = parts["corrupt"][0].camera.name
-take = parts["corrupt"][0].take.split("@")[0]
-curves = {"against the file": [], "against what the camera saw": []}
-for name, clips in {
+ma = list(zip(experiments["MA"], results["MA"], strict=True))
+model = ma[0][0].trained_model(ma[0][1])
+camera, take = parts["corrupt"][0].camera.name, parts["corrupt"][0].take.split("@")[0]
+asked = {
     "against the file": [*parts["test"], *parts["corrupt"]],
     "against what the camera saw": as_seen(parts["corrupt"]),
-}.items():
-    for clip in clips:
-        if clip.take.split("@")[0] == take and clip.camera.name == camera:
-            start = (
-                int(clip.take.split("@")[1].split("#")[0]) / 50
-            )  # takes are counted at 50 Hz
-            error = 1000 * p_mpjpe(predict_clip(model, clip), clip.joints3d)
-            curves[name].append((start + np.arange(len(clip)) / clip.fps, error.numpy()))
+}
+curves = {name: along(model, clips, take, camera) for name, clips in asked.items()}
 held = tuple(frame / 50 for frame in humaneva_role.HELD[take])
 fig = figures_inputs.error_over_time(curves, held, "P-MPJPE, mm")
 captions.show(
@@ -453,9 +383,9 @@ captions.show(
 # %%
 seen = as_seen(parts["corrupt"])
 against = {
-    "the file": average(pd.concat(corrupt["MA"]), "p_mpjpe"),
+    "the file": average(pd.concat(found.corrupt["MA"]), "p_mpjpe"),
     "what the camera saw": np.mean(
-        [average(evaluate_again(*pair, seen), "p_mpjpe") for pair in zip(*ma, strict=True)]
+        [average(evaluate_again(*pair, seen), "p_mpjpe") for pair in ma]
     ),
 }
 paper_sa, paper_ma = paper.loc["Ours (SA)"], paper.loc["Ours (MA)"]

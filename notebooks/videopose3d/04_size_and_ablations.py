@@ -31,8 +31,8 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from phdlib import (
+    ablation_study,
     ablations,
-    architecture,
     captions,
     comparisons,
     drift,
@@ -41,9 +41,20 @@ from phdlib import (
     publish,
     published,
 )
+from phdlib.ablation_study import (
+    LSTM,
+    exceeds,
+    in_words,
+    listed,
+    not_mirrored,
+    over_seeds,
+    printed_table_5,
+    reading,
+    same_training,
+    study,
+)
 from phdlib.evaluation import average
-from phdlib.experiments import for_clips, run_all
-from phdlib.statistics import Effect, bootstrap
+from phdlib.experiments import for_clips
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
@@ -65,74 +76,10 @@ cuts = ablations.departures(profile)
 cuts[~cuts["what"].str.contains("Figure 9|HumanEva")]  # those are other notebooks'
 
 # %%
-fields = ablations.receptive_fields(profile, data)
-plan = {
-    "Table 5": ablations.complexity(profile, data),
-    "Figure 8a": ablations.channel_sizes(profile, data),
-    "Figure 8b": fields,
-    "A.4": {
-        "base": ablations.detectors(profile, data)["fine_tuned"],
-        "base, never mirrored": ablations.without_augmentation(profile, data),
-        "27 frames, dilated": fields[27],
-        "27 frames, dense": ablations.without_dilation(profile, data),
-    },
-}
-trained = iter(
-    run_all([e for part in plan.values() for group in part.values() for e in group])
-)
-results = {
-    part: {name: [next(trained) for _ in group] for name, group in groups.items()}
-    for part, groups in plan.items()
-}
-seeds = tuple(experiment.seed for experiment in fields[27])
-tables = {
-    part: {name: [result.clips for result in group] for name, group in groups.items()}
-    for part, groups in results.items()
-}
-
-
-def provenance(*parts: str) -> publish.Provenance:
-    """Of some parts; a model that stands in two places was trained once."""
-    groups = [group for part in parts for group in results[part].values()]
-    seconds = sum({result.seconds for group in groups for result in group})
-    return publish.Provenance(
-        profile=profile, data=data, seeds=seeds, seconds=round(seconds, 1)
-    )
-
-
-def test_errors(part: str) -> dict:
-    """MPJPE in mm of each model's seeds."""
-    return {name: [average(t, "mpjpe") for t in of] for name, of in tables[part].items()}
-
-
-def training_errors(part: str) -> dict:
-    """The same in the last epoch of training: while the weights move, with dropout, without mirror averaging."""
-    return {
-        name: [1000 * result.losses[-1] for result in of]
-        for name, of in results[part].items()
-    }
-
-
-def over_seeds(values: dict, statistic=np.mean) -> pd.Series:
-    return pd.Series({name: statistic(of_seeds) for name, of_seeds in values.items()})
-
-
+trained = study(profile, data)
+plan, results, tables = trained.plan, trained.results, trained.tables
+provenance, seeds = trained.provenance, trained.seeds
 verdicts = Verdicts()
-
-
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
-
-
-def exceeds(worse: list[pd.DataFrame], better: list[pd.DataFrame]) -> Effect:
-    """By how many mm of MPJPE, with the interval over seeds and takes."""
-    return bootstrap([worse, better], "mpjpe", lambda a, b: a - b, rng())
-
-
-def same_training(worse: list[pd.DataFrame], better: list[pd.DataFrame]) -> Effect:
-    """The same where the two tables of a seed come from one trained model."""
-    return bootstrap([worse, better], "mpjpe", lambda a, b: a - b, rng(), paired=True)
-
 
 # %% [markdown]
 # The *thresholds* were set before any result of `standard` was seen; only the rule for when C53 cannot be tested was added
@@ -158,40 +105,7 @@ def same_training(worse: list[pd.DataFrame], better: list[pd.DataFrame]) -> Effe
 # these (its batches hold as many predicted frames, in pieces of five). A difference says what this recipe makes of the two, not what an LSTM could do at its best.
 
 # %%
-print_5 = published.table("videopose3d-table-5")
-print_5.index = print_5.index.str.removesuffix(" [16]")
-at_papers_size = {
-    name: group[0].model() for name, group in ablations.complexity("paper", data).items()
-}
-as_trained = {name: group[0].model() for name, group in plan["Table 5"].items()}
-errors_5 = test_errors("Table 5")
-table_5 = pd.DataFrame(
-    {
-        "parameters, M": {
-            n: architecture.parameters(m) / 1e6 for n, m in at_papers_size.items()
-        },
-        "published parameters, M": print_5["params_M"],
-        "FLOPs, M": {
-            n: architecture.flops_per_frame(m) / 1e6 for n, m in at_papers_size.items()
-        },
-        "published FLOPs, M": print_5["flops_M"],
-        "as trained here: parameters, M": {
-            n: architecture.parameters(m) / 1e6 for n, m in as_trained.items()
-        },
-        "as trained here: FLOPs, M": {
-            n: architecture.flops_per_frame(m) / 1e6 for n, m in as_trained.items()
-        },
-        "MPJPE, mm": over_seeds(errors_5),
-        "± seeds": over_seeds(errors_5, np.std),
-        "published MPJPE, mm (Human3.6M)": print_5["mpjpe"],
-        "training MPJPE, mm": over_seeds(training_errors("Table 5")),
-        "training seconds": {
-            n: np.mean([result.seconds for result in of])
-            for n, of in results["Table 5"].items()
-        },
-    }
-).reindex(print_5.index)
-table_5 = table_5.rename_axis("model")
+print_5, table_5 = printed_table_5(), ablation_study.table_5(trained)
 title = "Size and cost per frame at the paper's size; error of models trained at this profile's, on true 2D keypoints"
 places = {c: 3 if "as trained" in c else 2 for c in table_5 if c.endswith(", M")}
 saved = publish.save_table(
@@ -239,16 +153,6 @@ verdicts.judge(
 )
 
 
-def in_words(effect: Effect, what: str) -> str:
-    """``what`` errs less or more than something else by an effect whose positive sign means less."""
-    if effect.low > 0 or effect.high < 0:
-        sure = "less" if effect.low > 0 else "more"
-        verb = f"errs **{sure}**, by {abs(effect.value):.2f} mm"
-    else:
-        verb = f"errs neither less nor more for sure ({effect.value:+.2f} mm)"
-    return f"{what} {verb} ({effect.low:+.2f} to {effect.high:+.2f})"
-
-
 jitter = {
     name: np.mean([average(t, "mpjve") for t in tables["Table 5"][name]])
     for name in ("Hossain & Little", "Ours 27f")
@@ -281,13 +185,11 @@ clips = plan["Table 5"]["Hossain & Little"][0].clips("test")
 models = {
     name: [
         experiment.trained_model(result)
-        for experiment, result in zip(
-            plan["Table 5"][name], results["Table 5"][name], strict=True
-        )
+        for experiment, result in trained.pairs("Table 5", name)
     ]
-    for name in ("Hossain & Little", "Ours 27f")
+    for name in (LSTM, "Ours 27f")
 }
-recurrent = models["Hossain & Little"]
+recurrent = models[LSTM]
 pieces = {
     "LSTM, pieces of 50 frames": [m.in_pieces(50) for m in recurrent],
     "LSTM, pieces of 5 frames": [m.in_pieces(5) for m in recurrent],
@@ -338,15 +240,6 @@ else:
     )
 
 
-def listed(effects: dict[str, Effect]) -> pd.DataFrame:
-    """Effects with their intervals, as a reader wants them."""
-    rows = {
-        what: (f"{e.value:+.2f}", f"{e.low:+.2f} to {e.high:+.2f}")
-        for what, e in effects.items()
-    }
-    return pd.DataFrame(rows, index=["mm", "95 % interval"]).T
-
-
 display(
     Markdown(
         f"In the first frame of a piece the LSTM errs by {first_frame[0]:.1f} mm where the piece has 50 frames and by "
@@ -374,10 +267,11 @@ listed(effects)
 
 # %%
 sweeps = {
-    part: (test_errors(part), training_errors(part)) for part in ("Figure 8a", "Figure 8b")
+    part: (trained.test_errors(part), trained.training_errors(part))
+    for part in ("Figure 8a", "Figure 8b")
 }
 fig = figures_sweeps.figure_8(sweeps["Figure 8a"], sweeps["Figure 8b"])
-title = f"Error against channels and receptive field (at {fields[27][0].channels} channels), fine_tuned keypoints"
+title = f"Error against channels and receptive field (at {plan['Figure 8b'][27][0].channels} channels), fine_tuned keypoints"
 saved = publish.save_figure(
     "videopose3d-figure-8",
     fig,
@@ -388,29 +282,7 @@ saved = publish.save_figure(
 )
 
 # %%
-printed = {  # VP3D A.4
-    (27, "Figure 8b"): published.in_text("VP3D-X74")["values"]["dilated"],
-    (243, "Figure 8b"): published.in_text("VP3D-X72")["values"]["with"],
-}
-table_8 = pd.concat(
-    pd.DataFrame(
-        {
-            "figure": part.removeprefix("Figure "),
-            "channels": [plan[part][size][0].channels for size in test],
-            "frames": [plan[part][size][0].model().receptive_field() for size in test],
-            "MPJPE, mm": over_seeds(test),
-            "± seeds": over_seeds(test, np.std),
-            "training MPJPE, mm": over_seeds(training),
-            "training seconds": [
-                np.mean([r.seconds for r in results[part][size]]) for size in test
-            ],
-            "published MPJPE, mm (Human3.6M, A.4)": [
-                printed.get((s, part), np.nan) for s in test
-            ],
-        }
-    )
-    for part, (test, training) in sweeps.items()
-).reset_index(drop=True)
+table_8 = ablation_study.table_8(trained)
 saved = publish.save_table(
     "videopose3d-figure-8",
     table_8.drop(columns="training seconds"),  # which no two runs share
@@ -424,7 +296,8 @@ table_8.round(2).astype(object).fillna("–")
 
 # %%
 trends = {
-    part: comparisons.trend(list(tables[part].values()), "mpjpe", rng()) for part in sweeps
+    part: comparisons.trend(list(tables[part].values()), "mpjpe", np.random.default_rng(0))
+    for part in sweeps
 }
 claims_8 = {
     "Figure 8a": ("VP3D-C41", "channels"),
@@ -444,27 +317,8 @@ for part, (id, what) in claims_8.items():
     )
 
 
-def reading(part: str) -> str:
-    """What the means say, from the size with the smallest test error on."""
-    test, training = (over_seeds(errors) for errors in sweeps[part])
-    best, largest = test.idxmin(), test.index[-1]
-    if best == largest:
-        return f"the largest is the best ({test[largest]:.1f} mm): no sign of overfitting."
-    above, beside = (errors[largest] - errors[best] for errors in (test, training))
-    why = "not trained enough" if beside > 0 else "overfitting"
-    if above < 0.5:
-        why = "level, within 0.5 mm"
-    return (
-        f"{best} is the best ({test[best]:.1f} mm); from there to {largest} the test error changes by {above:+.1f} mm "
-        f"and the training error by {beside:+.1f} mm: **{why}**."
-    )
-
-
-display(
-    Markdown(
-        f"* 8a, channels: {reading('Figure 8a')}\n* 8b, frames: {reading('Figure 8b')}"
-    )
-)
+said = {part: reading(*map(over_seeds, errors)) for part, errors in sweeps.items()}
+display(Markdown(f"* 8a, channels: {said['Figure 8a']}\n* 8b, frames: {said['Figure 8b']}"))
 listed(
     {
         f"{part.removeprefix('Figure ')}: {what}": effect
@@ -494,48 +348,8 @@ listed(
 # have this one's.
 
 # %%
-plain = [
-    comparisons.evaluate_again(experiment, result, flip=False)
-    for experiment, result in zip(plan["A.4"]["base"], results["A.4"]["base"], strict=True)
-]
-ablated = {  # name: (errors per clip, published MPJPE, trainings)
-    "base": (tables["A.4"]["base"], ("VP3D-X72", "with"), "base"),
-    "base, not mirrored at test time": (plain, ("VP3D-X72", "without"), "base"),
-    "base, mirrored neither at test time nor in training": (
-        tables["A.4"]["base, never mirrored"],
-        ("VP3D-X73", "without_both"),
-        "base, never mirrored",
-    ),
-    "27 frames, dilated": (
-        tables["A.4"]["27 frames, dilated"],
-        ("VP3D-X74", "dilated"),
-        "27 frames, dilated",
-    ),
-    "27 frames, dense": (
-        tables["A.4"]["27 frames, dense"],
-        ("VP3D-X74", "dense"),
-        "27 frames, dense",
-    ),
-}
-errors = {name: [average(t, "mpjpe") for t in of] for name, (of, _, _) in ablated.items()}
-training = over_seeds(training_errors("A.4"))
-table_a4 = pd.DataFrame(
-    {
-        "frames": {
-            name: plan["A.4"][source][0].model().receptive_field()
-            for name, (_, _, source) in ablated.items()
-        },
-        "MPJPE, mm": over_seeds(errors),
-        "± seeds": over_seeds(errors, np.std),
-        "published MPJPE, mm (Human3.6M)": {
-            name: published.in_text(id)["values"][key]
-            for name, (_, (id, key), _) in ablated.items()
-        },
-        "training MPJPE, mm": {
-            name: training[source] for name, (_, _, source) in ablated.items()
-        },
-    }
-).rename_axis("A.4: fine_tuned keypoints")
+plain = not_mirrored(trained)
+table_a4 = ablation_study.table_a4(trained, plain)
 saved = publish.save_table(
     "videopose3d-table-5",
     table_a4,
@@ -604,11 +418,9 @@ listed(
 # whether it can be that here: a model that overfits is better in training and worse at the test.
 
 # %%
-rise = {
-    what: (over_seeds(of)[worse] - over_seeds(of)[better])
-    for what, of in (("test", errors), ("training", training_errors("A.4")))
-    for worse, better in [("27 frames, dense", "27 frames, dilated")]
-}
+rise = (table_a4.loc["27 frames, dense"] - table_a4.loc["27 frames, dilated"]).rename(
+    {"MPJPE, mm": "test", "training MPJPE, mm": "training"}
+)
 if rise["test"] > 0 and rise["training"] < 0:
     so = "better in training and worse at the test, as a model that overfits"
 elif rise["test"] > 0:
