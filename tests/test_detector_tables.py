@@ -63,10 +63,10 @@ def test_walk_of_s3_with_the_corrupt_video_is_a_row_of_its_own():
 
 def test_errors_along_a_take_begin_where_its_clips_do(monkeypatch: pytest.MonkeyPatch):
     taken = [("07_05@50#0", 0), ("07_05@50#0", 1), ("07_11@0", 0)]
-    clips = [clip(6, seed, fps=60.0) for seed in range(3)]
+    clips = [clip(6, seed) for seed in range(3)]
     cameras = {i: replace(clips[0].camera, name=f"C{i}") for i in (0, 1)}
     clips = [replace(c, take=take, camera=cameras[i]) for c, (take, i) in zip(clips, taken, strict=True)]
     monkeypatch.setattr(detector_tables, "predict_clip", lambda model, one: one.joints3d)
     ((seconds, errors),) = detector_tables.along(None, clips, "07_05", "C0")
-    assert seconds == pytest.approx(1.0 + np.arange(6) / 60)
+    assert seconds == pytest.approx(1.0 + np.arange(6) / 50)
     assert errors == pytest.approx(np.zeros(6), abs=1e-2)
