@@ -84,11 +84,12 @@ def draw_path(ax: Axes, found: Alignment) -> None:
 def _errors(ax: Axes, found: Alignment) -> None:
     frames = np.arange(len(found.cost))
     along = [np.nanmean(found.error[found.path[found.path[:, 1] == j, 0], j]) for j in frames]
-    for values, color, name, mean in (
-        (np.diagonal(found.error), MIDDLE, "in order", found.before),
-        (along, RIGHT, "aligned, mean over its pairs", found.after_by_frame),
+    means = f"{found.after_by_frame:.1f} {found.unit}, of its pairs {found.after:.1f}"
+    for values, color, name in (
+        (np.diagonal(found.error), MIDDLE, f"in order: mean {found.before:.1f} {found.unit}"),
+        (along, RIGHT, f"aligned: mean of the frames {means}"),
     ):
-        ax.plot(frames + 1, values, color=color, lw=1.6, label=f"{name}: mean over frames {mean:.1f} {found.unit}")
+        ax.plot(frames + 1, values, color=color, lw=1.6, label=name)
     ax.set_xlabel("true frame")
     ax.set_ylabel("P-MPJPE, mm" if found.unit == "mm" else "PCK, %")
     ax.legend(fontsize=8, frameon=False)

@@ -8,12 +8,12 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from phdlib.future_evidence import ROLE
 from phdlib.future_tables import Tables, average
 from phdlib.palette import style
 from phdlib.phd_experiments import StageResult
 
 LABELS = {"h36m": "P-MPJPE, mm (lower is better)", "penn": "PCK at 0.05, % (higher is better)"}
-PANELS = {"h36m": "Human3.6M role", "penn": "Penn role"}
 TERMS = {"joints": "3D joints", "keypoints": "2D keypoints", "movie_strip": "L_movie strip"}  # of the loss
 DATA = {"human36m": "Human3.6M role", "penn": "Penn role", "instavariety": "InstaVariety role"}
 
@@ -37,7 +37,7 @@ def error_by_horizon(roles: Mapping[str, Mapping[str, Tables]], reading: str = "
             if over:
                 ends = "; ".join(f"{name}: {means[name].iloc[-1]:.0f}" for name in over)
                 ax.text(1, 1, f"beyond the axis at the end: {ends}", fontsize=7, ha="right", transform=ax.transAxes)
-        ax.set_title(PANELS[role], fontsize=9, loc="left")
+        ax.set_title(ROLE[role], fontsize=9, loc="left")
         ax.set_xlabel("frames ahead, at 25 Hz")
         ax.set_ylabel(LABELS[role])
         ax.spines[["top", "right"]].set_visible(False)

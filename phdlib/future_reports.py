@@ -16,6 +16,7 @@ from torch import Tensor
 from phdlib import published
 from phdlib.data.phd_role import CONDITIONING
 from phdlib.findings import Finding
+from phdlib.future_evidence import ROLE, UNITS
 from phdlib.future_tables import OVER, Tables, average, by_action, by_method, compare, intervals, of_actions
 from phdlib.futures import ALPHA, HORIZONS, futures_2d, person_size
 from phdlib.phd_study import PUBLISHED, Truth
@@ -23,7 +24,6 @@ from phdlib.published_arithmetic import averaging_and_warping
 from phdlib.statistics import Effect
 
 METRIC = {"h36m": "mm", "penn": "PCK"}
-ROLE = {"h36m": "Human3.6M role", "penn": "Penn role"}
 HERE, INTERVAL, PAPER = "here", "95 %", "published"
 
 
@@ -141,30 +141,6 @@ def steps(roles: Mapping[str, Mapping[str, Tables]], methods: Sequence[str], hor
     return pd.DataFrame(found)
 
 
-def advantages(roles: Mapping[str, Mapping[str, Tables]]) -> pd.DataFrame:
-    """Of the latent over the pose-space model at each frame, without warping, an :class:`Effect` in every cell: under
-    "mixed" and "full 3D" labels, and the "difference" of the two. Seeds and takes are drawn together for all four
-    models; above zero the latent one is better."""
-    names = [f"AR on {space}{labels}" for labels in ("", ", full 3D") for space in ("Θ", "Φ")]
-    statistics = {
-        "mixed": lambda a, b, c, d: a - b,
-        "full 3D": lambda a, b, c, d: c - d,
-        "difference": lambda a, b, c, d: (a - b) - (c - d),
-    }
-    found: dict[tuple[str, str], dict[int, Effect]] = {}
-    for role, methods in roles.items():
-        sign = 1 if role == "h36m" else -1
-        for labels, of in statistics.items():
-            found[role, labels] = {
-                h: compare(
-                    [methods[name] for name in names], [(h, "frame")] * 4,
-                    lambda *means, of=of, sign=sign: sign * of(*means), np.random.default_rng(0), paired=True,
-                )
-                for h in HORIZONS
-            }  # fmt: skip
-    return pd.DataFrame(found, dtype=object).T
-
-
 def beside_yardstick(models: Mapping[str, Tables], yardstick: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """The Human3.6M role's mm by horizon of ``models`` and of a yardstick's rows, frame by frame, and how much each
     model is below the yardstick, with its 95 % interval over takes and seeds."""
@@ -189,8 +165,8 @@ def leads(roles: Mapping[str, Mapping[str, Tables]], of: str, over: str, horizon
     found: dict[str, dict[str, str]] = {}
     for reading, name in (("mean_dtw", "Table 2"), ("frame", "Table 8")):
         for role, methods in roles.items():
-            sign, unit = (1, "mm") if role == "h36m" else (-1, "PCK points")
-            found[f"{name}, {ROLE[role]}, {unit}"] = {
+            sign = 1 if role == "h36m" else -1
+            found[f"{name}, {ROLE[role]}, {UNITS[role]}"] = {
                 f"mean over {averaged}": "{0[0]:+.1f} ({0[1]:+.1f} to {0[2]:+.1f})".format(
                     compare(
                         [methods[over], methods[of]], [(horizon, reading)] * 2,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 from phd_small import BODY, FEATURES, features_of, moving_clip
 
-from phdlib.conditioning import conditioned_on
+from phdlib.conditioning import changed, conditioned_on
 from phdlib.data.phd_role import evaluation_windows, in_camera_frame
 from phdlib.futures import describe, window_frames
 from phdlib.phd_model import PHD
@@ -37,3 +38,9 @@ def test_fewer_frames_before_the_same_future() -> None:
     assert blind[first].equals(seeing[first]) and not seeing["frame"].equals(expected["frame"])
     with pytest.raises(ValueError, match="expected 1 to 15 frames, found 16"):
         conditioned_on(model, known, 16)
+
+
+def test_changes_that_cancel_in_the_mean_are_seen() -> None:
+    whole, less = (pd.DataFrame({"frame": values}) for values in ([10.0, 20.0, None], [13.0, 17.0, None]))
+    assert whole["frame"].mean() == less["frame"].mean()
+    assert changed([less, whole], [whole, whole]) == pytest.approx(1.5)

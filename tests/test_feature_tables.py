@@ -138,5 +138,5 @@ def test_the_comparison_stands_side_by_side(monkeypatch: pytest.MonkeyPatch) -> 
     table = ft.compared({"images": study(50.0), "lifter": study(60.0)}, np.random.default_rng(0), draws=20)
     assert len(table) == 9 and list(table.columns) == ["images", "lifter", "images minus lifter", "from", "to"]
     assert table.loc["present: Human3.6M role: MPJPE, mm"].tolist() == pytest.approx([0, 10, -10, -10, -10], abs=0.01)
-    assert table.loc["present: penn_pck"].tolist() == pytest.approx([100, 0, 100, 100, 100])
-    assert table.loc["30 ahead: penn, %"].tolist() == pytest.approx([50, 60, -10, -10, -10])
+    assert table.loc["present: Penn role: PCK, %"].tolist() == pytest.approx([100, 0, 100, 100, 100])
+    assert table.loc["30 ahead: Penn role, PCK, %"].tolist() == pytest.approx([50, 60, -10, -10, -10])

@@ -75,7 +75,7 @@ def test_the_explorers_script_draws_the_pair_pointed_at(found: Alignment) -> Non
     line = bone_lines(found.placed[3, 7], found.skeleton)
     assert np.allclose(np.array(change["x"][2], float), line[:, 0], atol=1e-3, equal_nan=True)
     assert np.allclose(np.array(change["y"][3]), found.truth[7, ~found.visible[7], 1], atol=1e-3)
-    assert caption["annotations[1].text"].startswith("true frame 8 in green, predicted frame 4: ")
+    assert caption["annotations[1].text"].startswith("true frame 8 in grey, predicted frame 4: ")
 
 
 def test_the_arithmetic_figure_shows_both_tables() -> None:

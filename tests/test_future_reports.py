@@ -14,7 +14,17 @@ from synthetic import clip
 from phdlib import future_reports, published
 from phdlib.data.phd_role import CONDITIONING, evaluation_windows
 from phdlib.future_evidence import LATENT, METHODS
-from phdlib.future_reports import HERE, INTERVAL, PAPER, actions, beside_published, crop_size, pck_by_scale, readings
+from phdlib.future_reports import (
+    HERE,
+    INTERVAL,
+    PAPER,
+    actions,
+    beside_published,
+    crop_size,
+    leads,
+    pck_by_scale,
+    readings,
+)
 from phdlib.future_tables import intervals
 from phdlib.futures import HORIZONS, describe, person_size, window_frames
 from phdlib.phd_study import Truth
@@ -112,3 +122,11 @@ def test_orders_put_the_best_first_in_either_metric() -> None:
     mm, pck = future_reports.orders(roles, ["AR on Φ", "Constant"], {"phd-table-8": ("frame", "")})
     assert mm == "* phd-table-8, mm at 30: here Constant 80.0, AR on Φ 90.0; published AR on Φ 81.1, Constant 102.8."
     assert pck == "* phd-table-8, PCK at 30: here AR on Φ 9.0, Constant 8.0; published AR on Φ 60.1, Constant 32.7."
+
+
+def test_a_lead_is_told_over_windows_and_over_actions() -> None:
+    roles = {"h36m": as_published()["h36m"]}
+    table = leads(roles, "AR on Φ", "Constant")
+    assert list(table.columns) == ["mean over windows", "mean over actions"]
+    assert table.index.tolist() == ["Table 2, Human3.6M role, mm", "Table 8, Human3.6M role, mm"]
+    assert table.loc["Table 8, Human3.6M role, mm", "mean over windows"].startswith("+21.7 (")  # 102.8 - 81.1

@@ -390,3 +390,11 @@ def test_what_cannot_be_tabulated_is_named() -> None:
     empty = table.assign(mean=np.nan)
     with pytest.raises(ValueError, match="no window of 4 has a value"):
         compare([[empty]], [(1, "mean")], lambda x: x, rng)
+
+
+def test_a_quantity_has_one_interval_whatever_else_is_tabulated() -> None:
+    rng = np.random.default_rng(1)
+    seeds = [rows(rng.normal(50, 5, 4).tolist(), TAKES, ACTIONS) for _ in range(3)]
+    alone = intervals({"m": seeds}, "mean", draws=50)
+    among = intervals({"other": seeds[:1], "m": seeds}, "mean", draws=50)
+    assert alone.equals(among.loc[["m"]])

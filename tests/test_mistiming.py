@@ -12,8 +12,9 @@ from synthetic import clip
 
 from phdlib.data.phd_role import CONDITIONING, HORIZON, evaluation_windows
 from phdlib.futures import describe, window_frames
-from phdlib.mistiming import align, late, mistimed_window
+from phdlib.mistiming import Alignment, align, late, mistimed_window
 from phdlib.phd_study import Truth, compare_with_truth
+from phdlib.skeleton import H36M17
 
 
 def truth(with_3d: bool) -> Truth:
@@ -88,3 +89,12 @@ def test_the_window_found_is_fast_right_and_gains_most() -> None:
     assert mistimed_window(table) == (2, "fast", 60, 80, 2)
     errors = table.assign(mean=100 - table["mean"], mean_dtw=100 - table["mean_dtw"])
     assert mistimed_window(errors, higher_is_better=False)[:4] == (2, "fast", 40, 20)
+
+
+def test_a_true_frame_with_many_partners_counts_once_by_frame():
+    error = np.array([[90.0, 10.0], [80.0, 20.0], [70.0, 30.0]])
+    path = np.array([[0, 0], [1, 0], [2, 0], [2, 1]])  # three pairs of the first true frame, one of the second
+    nothing = np.zeros((2, 1, 2))
+    found = Alignment(error, error, path, nothing, nothing, np.ones((2, 1)), H36M17, "% PCK")
+    assert found.after == pytest.approx((90 + 80 + 70 + 30) / 4)
+    assert found.after_by_frame == pytest.approx((80 + 30) / 2)

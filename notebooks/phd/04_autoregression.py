@@ -34,7 +34,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import future_reports, opening, phd_profiles, phd_study, publish
+from phdlib import future_reports, label_effects, opening, phd_profiles, phd_study, publish
 from phdlib.figures_futures import error_by_horizon, training_terms
 from phdlib.future_evidence import ROLE, UNITS
 from phdlib.future_tables import by_method, compare
@@ -204,7 +204,7 @@ display(
 # with its whole interval, the explanation stands. Seeds and takes are drawn together for all four models.
 
 # %%
-effects = future_reports.advantages(rows)
+effects = label_effects.advantages(rows)
 shown = effects.map("{0[0]:+.1f} ({0[1]:+.1f} to {0[2]:+.1f})".format)
 shown.index = pd.Index(
     [f"{ROLE[role]}, {labels}, {UNITS[role]}" for role, labels in shown.index],
@@ -217,39 +217,7 @@ publish.save_table(
 shown
 
 # %%
-lines = []
-for role, unit in UNITS.items():
-    outcomes = {
-        h: "stands" if e.low > 0 else "is contradicted" if e.high < 0 else "is neither confirmed nor refuted"
-        for h, e in effects.loc[(role, "difference")].items()
-    }  # fmt: skip
-    worse = table.loc["AR on Φ, full 3D", f"{role}_30"] - table.loc["AR on Φ", f"{role}_30"]
-    told = [
-        f"{outcome} at frame{'s' * (len(at) > 1)} {', '.join(map(str, at))}"
-        for outcome in dict.fromkeys(outcomes.values())
-        if (at := [h for h, o in outcomes.items() if o == outcome])
-    ]
-    lines.append(
-        f"* {ROLE[role]}: the explanation {'; '.join(told)}. (From mixed to full 3D labels, the latent model's own error or "
-        f"PCK changes by {worse:+.1f} {unit} at 30.)"
-    )
-for role in ("h36m", "penn"):
-    sure = {"ahead": [], "behind": []}
-    for h, effect in effects.loc[(role, "mixed")].items():
-        if effect.low > 0 or effect.high < 0:
-            sure["ahead" if effect.low > 0 else "behind"].append(str(h))
-    told = "; ".join(
-        f"{word} at {', '.join(at) or 'no frame'}" for word, at in sure.items()
-    )
-    lines.append(
-        f"* {ROLE[role]}: under mixed labels, with its whole interval, the latent model is {told}."
-    )
-bare, pose = table.loc["No L_movie strip"], table.loc["AR on Θ"]
-wins = sum(bare[c] < pose[c] if c.startswith("h36m") else bare[c] > pose[c] for c in table)
-lines.append(
-    f"* Without distillation the latent model is better than the pose-space model in {wins} of {len(table.columns)} cells."
-)
-display(Markdown("\n".join(lines)))
+display(Markdown("\n".join(label_effects.explained(effects, table))))
 
 # %% [markdown]
 # Two things limit this test. The clips with only 2D labels are few here (the Penn Action role, and its other views as

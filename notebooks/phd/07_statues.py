@@ -136,7 +136,7 @@ saved = publish.save_figure(
 )  # fmt: skip
 
 # %% [markdown]
-# A warning is in these curves. Accuracy also rises when a movement *ends*: 15 frames of standing are easy to predict,
+# A warning belongs to these curves. Accuracy also rises when a movement *ends*: 15 frames of standing are easy to predict,
 # for a body that freezes too. So a steep rise may mean "now one sees what comes" or "now it is over". The paper does not
 # separate the two; below, the frozen body does it.
 #

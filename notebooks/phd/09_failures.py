@@ -223,8 +223,8 @@ saved = publish.save_figure(
 # ## Figure 15: nobody moves, so nobody will
 #
 # **The claim**: many sports sequences begin at rest, and of a person at rest the model predicts rest. Predicted motion
-# would then follow the motion seen. It has some reason to: true motion does so, too, which is the second line to compare
-# with. The failure is in the difference.
+# would then follow the motion seen. It has some reason to as far as true motion does so, too, which is the second line to
+# compare with. The failure is in the difference.
 
 # %%
 motions = ["moved in", "moved out", "predicted motion"]

@@ -198,7 +198,9 @@ table_1b.T.round(1)
 fig = figures.bars_per_action(
     {name: table_1a.loc[name].iloc[:-2] for name in labels}, "MPJPE, mm"
 )
-captions.show(fig, "Table 1a as bars: actions differ far more than models do.")
+captions.show(
+    fig, "Table 1a as bars. Compare how much actions differ with how much models do."
+)
 
 # %% [markdown]
 # Bars from zero hide what is below a millimetre. So here are the differences themselves.
@@ -228,8 +230,8 @@ publish.save_figure(
 # smooth; a network that sees neighbours can average the detector's jitter away, as far as it is jitter. A plain average
 # over nine frames would leave a ninth of white jitter's velocity error, and blur the motion. Mind that the single-frame
 # number is no finding here: the detector's jitter was set with the published 11.6 mm in view (`00_data`). What can be
-# reproduced or not is the ratio of the two rows. (That Table 1's level lies near the paper's, too, is chance: longer
-# training lowers it.)
+# reproduced or not is the ratio of the two rows. (Where Table 1's level lies near the paper's, too, that is chance:
+# longer training lowers it.)
 
 # %%
 table_2 = table(

@@ -100,7 +100,7 @@ verdicts = Verdicts()
 #
 # **Expect** the counts to agree to the digit, apart from the LSTM's: the paper gives its size but not its parts. Ours,
 # `phdlib.seq2seq`, is built from descriptions and lands within 0.2 %. No mirroring at test time, as in the paper, so do
-# not compare this table's errors with Figure 8's: to models as brief as these, mirroring is worth millimetres. Its *error* is another matter. Theirs is that
+# not compare this table's errors with Figure 8's: to models as brief as these, mirroring can be worth millimetres. Its *error* is another matter. Theirs is that
 # paper's published result; ours is trained here, with the same recipe as the convolutional models, which was chosen for
 # these (its batches hold as many predicted frames, in pieces of five). A difference says what this recipe makes of the two, not what an LSTM could do at its best.
 
