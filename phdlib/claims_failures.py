@@ -7,12 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from phdlib.failures import TRAINED
+from phdlib.findings import Judgement
 from phdlib.long_rollouts import METHODS, LongRollouts, bend, rise
 from phdlib.statistics import Effect, bootstrap
-from phdlib.verdicts import Verdicts
-
-PICTURE = "seen in a picture"
 
 
 def said(effect: Effect, digits: int = 2) -> str:
@@ -46,46 +43,27 @@ def drifts(
     }
 
 
-def judge(
-    verdicts: Verdicts,
+def judgements(
     ratios: Mapping[str, Effect],
     links: Mapping[str, Effect],
     energy: Mapping[str, Effect],
     drift: tuple[Effect, Effect, Effect],
-) -> None:
-    """Enter the claims. ``ratios`` by role: :func:`depth_over_plane`; ``links`` and ``energy``: rank correlations of
+) -> list[Judgement]:
+    """C29 and C40 to C42. ``ratios`` by role: :func:`depth_over_plane`; ``links`` and ``energy``: rank correlations of
     the Penn role by name; ``drift`` of the Human3.6M role: rise, bend, and the rise beyond Constant's."""
-    statement = (
-        "Where the image is met best (a quarter of the Penn role's windows), the error along depth is more than twice "
-        f"that per axis in the image plane. Human3.6M role: {said(ratios['human36m'])}."
-    )
-    verdicts.judge("PHD-C40", statement, ratios["penn"], "times", PICTURE, ratios["penn"].low > 2)
-    effect = links["start, mean of 25"]
-    statement = (
-        "What the encoder gets wrong in the last frame seen goes on in the prediction: rank correlation above 0.3 "
-        f"across the Penn role's windows. With frame 30 alone: {said(links['start, frame 30'])}; of the start with how "
-        f"unusual the view is: {said(links['view, start'])}."
-    )
-    verdicts.judge("PHD-C41", statement, effect, "Spearman", PICTURE, effect.low > 0.3)
-    effect = energy["seen, predicted"]
-    statement = (
-        "Predicted motion follows the motion seen: rank correlation above 0.3 across the Penn role's windows. True "
-        f"motion follows it by {said(energy['seen, true'])}."
-    )
-    verdicts.judge("PHD-C42", statement, effect, "Spearman", PICTURE, effect.low > 0.3)
     rises, bent, more = drift
-    statement = (
-        "Error has no break at 25 frames (it grows by less than 0.5 mm a frame faster after than before: "
-        f"{said(bent)}), and rises visibly after 35: by more than 5 mm from frames 26-35 to 51-60, Human3.6M role. "
-        f"Beyond what Constant's rises by: {said(more, 1)}."
-    )
-    holds = bent.high < 0.5 and rises.low > 5
-    verdicts.judge("PHD-C29", statement, rises, "mm", "reasonable to about 35, then drifts", holds)
-    statement = (
-        "Training on longer sequences would lessen the drift. All trainings here are of 40-frame clips and "
-        f"{TRAINED} predicted frames, as the paper's; longer ones were not run."
-    )
-    verdicts.not_testable("PHD-C30", statement, "asserted")
+    with_30, view = said(links["start, frame 30"]), said(links["view, start"])
+    return [
+        Judgement.of(
+            "PHD-C29", {"rise": rises, "bend": bent}, f"beyond what Constant's rises by: {said(more, 1)} mm"
+        ),
+        Judgement.of("PHD-C40", {"ratio": ratios["penn"]}, f"Human3.6M role: {said(ratios['human36m'])} times"),
+        Judgement.of(
+            "PHD-C41", {"rho": links["start, mean of 25"]},
+            f"with frame 30 alone: {with_30}; of the start with how unusual the view is: {view}",
+        ),
+        Judgement.of("PHD-C42", {"rho": energy["seen, predicted"]}, f"true motion: {said(energy['seen, true'])}"),
+    ]  # fmt: skip
 
 
 def beside(drift: tuple[Effect, Effect, Effect], strange: Mapping[str, float], slow: float, fast: float) -> str:

@@ -15,21 +15,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from phdlib import checks
 from phdlib.claims_actions import PERIODIC
-from phdlib.claims_future import CLEAR, CONSTANT, LATENT, POSE, ROLE, UNITS
+from phdlib.claims_future import CONSTANT, LATENT, POSE, ROLE, UNITS
 from phdlib.examples import by_difficulty
 from phdlib.findings import Finding, Judgement, measured
 from phdlib.future_tables import Tables, compare
 from phdlib.futures import HORIZONS
 from phdlib.published_arithmetic import averaging_and_warping
+from phdlib.statistics import Effect
 from phdlib.window_effects import contrast, mean, per_window, windows
 
-RECOVERED = 0.1  # the share of what is lost after the first frame that DTW has to take back
-WIDE = 2.0  # mm or PCK points: less is the same for the eye, more is not
 LAST = HORIZONS[-1]
 
 
@@ -50,23 +51,9 @@ class Rollouts:
     def takes(self, role: str) -> np.ndarray:
         return windows(self.rows[role][LATENT])["take"].to_numpy()
 
-    def mean(
-        self, what: str, role: str, values: np.ndarray, kept: np.ndarray, above: float, below: float = np.inf
-    ) -> Finding:
-        """The mean over some windows, as a finding."""
-        takes = self.takes(role)[kept].tolist()
-        return measured(
-            f"{ROLE[role]}, {what}",
-            lambda: mean(values[:, kept], takes, self.rng, self.draws),
-            UNITS[role],
-            above,
-            below,
-        )
-
-    def harder(self, role: str, lead: np.ndarray, hard: np.ndarray) -> Finding:
-        """By how much a lead is larger in the harder actions than in the simpler ones."""
-        what, takes = f"{ROLE[role]}: lead in harder less in simpler actions", self.takes(role).tolist()
-        return measured(what, lambda: contrast(lead, hard, takes, self.rng, self.draws), UNITS[role])
+    def mean(self, role: str, values: np.ndarray, kept: np.ndarray) -> Effect:
+        """The mean over some windows."""
+        return mean(values[:, kept], self.takes(role)[kept].tolist(), self.rng, self.draws)
 
     def complex(self, role: str) -> np.ndarray:
         """Which windows are of the harder half of the actions, (windows,): by the running mean of Constant."""
@@ -98,64 +85,49 @@ def published_recovered() -> pd.DataFrame:
 
 def tempo(found: Rollouts) -> Judgement:
     """C24."""
-    findings = []
+    check, findings = checks.check("PHD-C24"), []
+    share = check.given["share"]
     for role in UNITS:
         tables, sign = found.rows[role][LATENT], 1 if role == "h36m" else -1
         effect = compare(
             [tables] * 3, [(LAST, "mean"), (LAST, "mean_dtw"), (1, "frame")],
-            lambda raw, warped, first, sign=sign: sign * ((raw - warped) - RECOVERED * (raw - first)),
+            lambda raw, warped, first, sign=sign: sign * ((raw - warped) - share * (raw - first)),
             found.rng, draws=found.draws, paired=True,
         )  # fmt: skip
-        what = f"{ROLE[role]}: what DTW takes back, less a tenth of what is lost after the first frame"
-        findings.append(Finding(what, effect, UNITS[role]))
+        what = f"{ROLE[role]}: what DTW takes back, less a share of {share:g} of what is lost after the first frame"
+        findings.append(Finding(what, effect, check.bound(f"{role} taken back")))
         ahead = found.better(role, LATENT, CONSTANT, "mean_dtw")
-        every = np.ones(ahead.shape[1], dtype=bool)
-        findings.append(found.mean("with DTW: ahead of Constant", role, ahead, every, CLEAR))
-    return Judgement(
-        "PHD-C24",
-        "Tempo off, kind right: of what the latent model loses over 30 frames against its first, DTW takes back more "
-        f"than {100 * RECOVERED:.0f} % (of a frozen pose's: nothing); and with DTW it is ahead of the frozen pose by "
-        f"more than {CLEAR:g} mm and point.",
-        "seen in Figure 4",
-        tuple(findings),
-    )
+        effect = found.mean(role, ahead, np.ones(ahead.shape[1], dtype=bool))
+        what = f"{ROLE[role]}, with DTW: latent model better than Constant by"
+        findings.append(Finding(what, effect, check.bound(f"{role} ahead")))
+    return Judgement(check.id, tuple(findings))
 
 
 def captured(found: Rollouts) -> Judgement:
     """C26."""
-    findings = []
+    check, findings = checks.check("PHD-C26"), []
     for role in UNITS:
         steady = found.periodicity[role] >= PERIODIC
         for name, kept in (("periodic", steady), ("not periodic", ~steady)):
             for horizon in (10, 30):
                 ahead = found.better(role, LATENT, CONSTANT, "frame", horizon)
-                findings.append(found.mean(f"{name}, frame {horizon}: ahead of Constant", role, ahead, kept, CLEAR))
-    return Judgement(
-        "PHD-C26",
-        f"Periodic motion (autocorrelation of the clip from {PERIODIC:g} on) and other motion are both foreseen: in "
-        "both roles the latent model is ahead of the frozen pose at frames 10 and 30 by more than "
-        f"{CLEAR:g} mm and point.",
-        "seen in Figure 3",
-        tuple(findings),
-    )
+                what = f"{ROLE[role]}, {name}, frame {horizon}: latent model better than Constant by"
+                findings.append(measured(what, partial(found.mean, role, ahead, kept), check.bound(role)))
+    return Judgement(check.id, tuple(findings))
 
 
 def simple_and_complex(found: Rollouts) -> Judgement:
     """C27."""
-    findings = []
+    check, findings = checks.check("PHD-C27"), []
     for role in UNITS:
-        lead, hard = found.better(role, LATENT, POSE, "mean"), found.complex(role)
-        findings.append(found.mean("simpler actions: lead of the latent model", role, lead, ~hard, -WIDE, WIDE))
-        findings.append(found.mean("harder actions: lead of the latent model", role, lead, hard, WIDE))
-        findings.append(found.harder(role, lead, hard))
-    return Judgement(
-        "PHD-C27",
-        f"Over 30 frames the latent and the pose-space model are within {WIDE:g} mm and points of each other in the "
-        "half of the actions that a frozen pose fits best, and in the other half the latent one is ahead by more than "
-        "that, and by more than in the first.",
-        "seen in Figures 11 and 12",
-        tuple(findings),
-    )
+        lead, hard, takes = found.better(role, LATENT, POSE, "mean"), found.complex(role), found.takes(role).tolist()
+        for name, which, kept in (("simple", "simpler", ~hard), ("hard", "harder", hard)):
+            what = f"{ROLE[role]}, {which} actions: lead of the latent model"
+            findings.append(measured(what, partial(found.mean, role, lead, kept), check.bound(f"{role} {name}")))
+        what = f"{ROLE[role]}: lead in harder less in simpler actions"
+        more = partial(contrast, lead, hard, takes, found.rng, found.draws)
+        findings.append(measured(what, more, check.bound(f"{role} more")))
+    return Judgement(check.id, tuple(findings))
 
 
 def by_actions(found: Rollouts, role: str) -> pd.DataFrame:
@@ -170,7 +142,7 @@ def by_actions(found: Rollouts, role: str) -> pd.DataFrame:
             row[method] = float(np.nanmean(per_window(found.rows[role][method], "mean", LAST)[:, kept]))
         for horizon in (10, LAST):
             ahead = found.better(role, LATENT, CONSTANT, "frame", horizon)
-            effect = found.mean("", role, ahead, kept, 0).effect
+            effect = found.mean(role, ahead, kept)
             row[f"ahead at {horizon}"] = effect.value
             row[f"interval at {horizon}"] = f"{effect.low:.1f} to {effect.high:.1f}"
             row[f"sure at {horizon}"] = "yes" if effect.low > 0 else "no"

@@ -1,20 +1,19 @@
-"""Claims that rest on several comparisons at once, such as "better at every horizon, with and without DTW".
+"""What was measured of a claim, beside what its declared check asks: findings, and the judgement they make.
 
-A :class:`Finding` is one comparison with the bounds that its interval has to keep. A :class:`Judgement` is a claim: it
-holds if all of its findings do, and is reported by the one that comes nearest to failing. Where the data has no windows
-for one of them (:func:`measured`), the claim is not testable on that data.
+Where the data has no windows for one of them (:func:`measured`), the claim is not testable on that data.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from phdlib import checks
+from phdlib.checks import Bound, Check
 from phdlib.statistics import Effect
-from phdlib.verdicts import Verdicts
 from phdlib.window_effects import NoWindowsError
 
 NOTHING = Effect(math.nan, math.nan, math.nan)
@@ -22,121 +21,107 @@ NOTHING = Effect(math.nan, math.nan, math.nan)
 
 @dataclass(frozen=True)
 class Finding:
-    """One comparison: ``what`` is compared, the ``effect`` in ``unit``, and the bounds that its whole 95 % interval has
-    to lie between: ``above`` for "better by more than", both for "equal within". ``lacks``: what the data has none of,
-    where there is nothing to compare."""
+    """One comparison: ``what`` is compared, the ``effect`` (a number alone where no chance enters), and the bound that
+    its whole 95 % interval has to keep. ``lacks``: what the data has none of, where there is nothing to compare."""
 
     what: str
-    effect: Effect
-    unit: str
-    above: float = 0.0
-    below: float = math.inf
+    effect: Effect | float
+    bound: Bound
     lacks: str = ""
 
     @property
-    def margin(self) -> float:
-        """How far the interval's worse end is inside the bounds; negative where it is outside."""
-        return min(self.effect.low - self.above, self.below - self.effect.high)
+    def value(self) -> float:
+        return self.effect.value if isinstance(self.effect, Effect) else float(self.effect)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """From the lower to the upper end; of a number alone, that number twice."""
+        return (self.effect.low, self.effect.high) if isinstance(self.effect, Effect) else (self.value, self.value)
 
     @property
     def holds(self) -> bool:
-        return self.margin > 0  # False for NaN too
+        return self.bound.holds(self.interval)
 
     @property
-    def bounds(self) -> str:
-        """The bounds in words: "above 1", "from -1 to 1", "below 3"."""
-        if math.isinf(self.below):
-            return f"above {self.above:g}"
-        return f"below {self.below:g}" if math.isinf(self.above) else f"from {self.above:g} to {self.below:g}"
+    def slack(self) -> float:
+        return self.bound.slack(self.interval)
 
 
-def measured(
-    what: str, effect: Callable[[], Effect], unit: str, above: float = 0.0, below: float = math.inf
-) -> Finding:
+def measured(what: str, effect: Callable[[], Effect], bound: Bound) -> Finding:
     """A finding whose effect is measured now; one that :attr:`Finding.lacks` what it is about if the data has no such
     windows, as a small set of recordings may have none that repeats itself."""
     try:
-        return Finding(what, effect(), unit, above, below)
+        return Finding(what, effect(), bound)
     except NoWindowsError as error:
-        return Finding(what, NOTHING, unit, above, below, str(error))
+        return Finding(what, NOTHING, bound, str(error))
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A claim by its inventory ``id``: our ``statement`` of it, thresholds included, what is ``published``, and the
-    ``findings`` that have to hold, all of them. ``note``: what a reader of the verdict should know besides."""
+    """A claim judged by its ``findings``: it holds if all of them do. ``note``: what a reader should know besides.
+
+    ``ValueError`` if the findings are not those that the claim's check asks for: each of its bounds, and no other.
+    """
 
     id: str
-    statement: str
-    published: str
     findings: tuple[Finding, ...]
     note: str = ""
 
     def __post_init__(self) -> None:
-        if not self.findings:
+        asked, found = list(self.check.bounds.values()), [finding.bound for finding in self.findings]
+        if not found:
             raise ValueError(f"{self.id}: a judgement needs findings, found none")
+        if strange := [f.what for f in self.findings if f.bound not in asked]:
+            raise ValueError(f"{self.id}: {strange[0]!r} is held to a bound that its check does not declare")
+        if missing := [name for name, bound in self.check.bounds.items() if bound not in found]:
+            raise ValueError(f"{self.id}: nothing was found for the bound {missing[0]!r} of its check")
+
+    @classmethod
+    def of(cls, id: str, effects: Mapping[str, Effect | float], note: str = "") -> Judgement:
+        """Of one effect for each bound, by the bound's name."""
+        bounds = {name: checks.bound(id, name) for name in effects}
+        return cls(id, tuple(Finding(bounds[n].what, effect, bounds[n]) for n, effect in effects.items()), note)
 
     @property
-    def holds(self) -> bool:
-        return all(finding.holds for finding in self.findings)
-
-    @property
-    def weakest(self) -> Finding:
-        """The finding that comes nearest to failing, or fails by most."""
-        return min(self.findings, key=lambda finding: -math.inf if math.isnan(finding.margin) else finding.margin)
+    def check(self) -> Check:
+        return checks.check(self.id)
 
     @property
     def untestable(self) -> str:
         """What the data lacks that the claim is about, the first of it; empty if it lacks nothing."""
         return next((f"{finding.what}: {finding.lacks}" for finding in self.findings if finding.lacks), "")
 
-    def enter(self, verdicts: Verdicts) -> None:
-        """Into the notebook's verdicts, by the weakest finding; not testable if the data lacks what one is about."""
+    @property
+    def outcome(self) -> str:
+        """One of :data:`phdlib.checks.OUTCOMES`."""
         if self.untestable:
-            verdicts.not_testable(self.id, f"{self.statement} Not on this data: {self.untestable}.", self.published)
-            return
-        weakest = self.weakest
-        unit = "; ".join([f"{weakest.unit} ({weakest.what})", *self._besides()])
-        verdicts.judge(self.id, self.statement, weakest.effect, unit, self.published, self.holds)
+            return "not testable here"
+        return checks.outcome([(finding.bound, finding.interval) for finding in self.findings])
 
     @property
-    def comparison(self) -> str:
-        """What the effect is of: the weakest finding, of how many, and the note."""
-        if self.untestable:
-            return ""
-        return "; ".join([self.weakest.what, *self._besides()])
+    def verdict(self) -> str:
+        return checks.verdict(self.outcome)
 
-    def _besides(self) -> list[str]:
-        kept, count = sum(finding.holds for finding in self.findings), len(self.findings)
-        of_all = [f"the weakest of {count} comparisons, of which {kept} hold"] if count > 1 else []
-        return of_all + ([self.note] if self.note else [])
+    @property
+    def holds(self) -> bool:
+        return self.outcome == "reproduced"
 
-
-def judged(verdicts: Verdicts, judgements: Sequence[Judgement]) -> pd.DataFrame:
-    """:meth:`phdlib.verdicts.Verdicts.table`, what was compared in a column of its own instead of beside the unit."""
-    table = verdicts.table()
-    by_id = {judgement.id: judgement for judgement in judgements}
-    units = [
-        by_id[id].weakest.unit if id in by_id and not by_id[id].untestable else unit
-        for id, unit in table["unit"].items()
-    ]
-    compared = [by_id[id].comparison if id in by_id else "" for id in table.index]
-    table["unit"] = units
-    table.insert(table.columns.get_loc("unit") + 1, "comparison", compared)
-    return table
+    @property
+    def weakest(self) -> Finding:
+        """The finding that comes nearest to failing, or fails by most, counted in widths of its interval."""
+        return min(self.findings, key=lambda finding: finding.slack)
 
 
 def evidence(judgements: Sequence[Judgement]) -> pd.DataFrame:
-    """All findings as a table: claim, comparison, effect, interval, unit, what was asked of the interval, outcome."""
+    """All findings as a table: claim, comparison, effect, interval, what was asked of the interval, outcome."""
     rows = [
         {
-            "claim": judgement.id.removeprefix("PHD-"),
+            "claim": judgement.id.split("-")[1],
             "comparison": finding.what,
-            "effect": finding.effect.value,
-            "from": finding.effect.low,
-            "to": finding.effect.high,
-            "unit": finding.unit,
-            "interval to lie": finding.bounds,
+            "effect": finding.value,
+            "from": finding.interval[0] if isinstance(finding.effect, Effect) else math.nan,
+            "to": finding.interval[1] if isinstance(finding.effect, Effect) else math.nan,
+            "interval to lie": str(finding.bound),
             "holds": finding.lacks or ("yes" if finding.holds else "no"),
         }
         for judgement in judgements

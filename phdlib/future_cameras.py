@@ -14,6 +14,7 @@ import torch
 from scipy.optimize import least_squares
 from torch import Tensor
 
+from phdlib import checks
 from phdlib.body import Body
 from phdlib.camera import WeakPerspective, project_weak_perspective, solve_weak_perspective
 from phdlib.crops import CropBoxes
@@ -23,7 +24,6 @@ from phdlib.findings import Finding, Judgement
 from phdlib.future_tables import Tables, compare
 from phdlib.futures import FEWEST_VISIBLE, describe, person_size, window_frames
 from phdlib.phd_model import PHD, predicted
-from phdlib.statistics import Effect
 
 CAMERAS = {  # how the 2D of a predicted pose is got
     "eq. 6": "the best camera for the true 2D joints",
@@ -31,8 +31,6 @@ CAMERAS = {  # how the 2D of a predicted pose is got
     "last seen": "f_3D's of the last frame seen, in the crop of that later frame",
     "last seen, crop too": "f_3D's of the last frame seen, in the crop of the last frame seen",
 }
-WORSE = 2.0  # by how much the excess over eq. 6 has to grow from the present to the last horizon
-DIGITS = 5  # in which the closed form and the optimiser have to agree
 _BATCH = 64  # windows at once
 
 
@@ -114,27 +112,19 @@ def judgement(
     roles: Mapping[str, Mapping[str, Tables]], digits: float, rng: np.random.Generator, draws: int = 1000
 ) -> Judgement:
     """C37, of tables by role's name, camera and seed, the first and last horizon of each."""
-    findings = [
-        Finding("closed form of eq. 6 and optimiser", Effect(digits, digits, digits), "digits in common", DIGITS)
-    ]
+    check = checks.check("PHD-C37")
+    times, findings = check.given["times"], [Finding(check.bound("digits").what, digits, check.bound("digits"))]
     for role, cameras in roles.items():
         horizons = cameras["read"][0]["horizon"]
         picks = [(at, "frame") for at in (horizons.max(), horizons.max(), horizons.min(), horizons.min())]
         effect = compare(
             [cameras["read"], cameras["eq. 6"]] * 2, picks,
-            lambda last, best_last, now, best_now: (last - best_last) - WORSE * (now - best_now),
+            lambda last, best_last, now, best_now: (last - best_last) - times * (now - best_now),
             rng, draws=draws, paired=True,
         )  # fmt: skip
-        what = f"{role}: excess over eq. 6 at {horizons.max()}, less {WORSE:g} times that in the last frame seen"
-        findings.append(Finding(what, effect, "% of the person's size"))
-    return Judgement(
-        "PHD-C37",
-        f"Eq. 6 in closed form is the optimum (an optimiser agrees in {DIGITS} digits), and f_3D's camera, read from "
-        f"predicted strips, exceeds eq. 6's reprojection error by more than {WORSE:g} times as much as in the last "
-        "frame seen.",
-        "said, no numbers",
-        tuple(findings),
-    )
+        what = f"{role}: excess over eq. 6 at {horizons.max()}, less {times:g} times that in the last frame seen"
+        findings.append(Finding(what, effect, check.bound("excess")))
+    return Judgement(check.id, tuple(findings))
 
 
 def _of_windows(fields: Sequence[Tensor], windows: Windows) -> Tensor:

@@ -4,8 +4,7 @@ A claim is judged by the reading of the table that it rests on: Table 2 is ``mea
 (:mod:`phdlib.futures`); where it names both tables, both have to bear it out. Effects are differences between rows on
 the same windows, turned so that above zero is what the claim says, be it mm or PCK points; intervals are bootstraps
 over takes and seeds, the seeds of all rows drawn together, since the n-th models of all rows share their encoder's
-first training. :data:`CLEAR` is the smallest difference that counts where a claim says "clearly", and the largest that
-passes for none where it says "the same".
+first training. What each claim asks of them is declared in :mod:`phdlib.checks`.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from phdlib import checks
 from phdlib.findings import Finding
 from phdlib.future_tables import Tables, compare
 from phdlib.statistics import Effect
@@ -26,7 +26,6 @@ READING = {"Table 2": "mean_dtw", "Table 8": "frame", "Table 3": "frame"}
 BOTH = ("Table 2", "Table 8")
 UNITS = {"h36m": "mm", "penn": "PCK points"}
 ROLE = {"h36m": "Human3.6M role", "penn": "Penn role"}
-CLEAR = 1.0  # mm, or PCK points
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +49,8 @@ class Evidence:
             paired=len({len(tables) for tables in models}) == 1,
         )  # fmt: skip
 
-    def better(
-        self, role: str, a: str, b: str, horizon: int, table: str, above: float = 0.0, below: float = np.inf
-    ) -> Finding:
-        """By how much ``a`` is better than ``b``."""
+    def better(self, id: str, role: str, a: str, b: str, horizon: int, table: str, bound: str = "") -> Finding:
+        """By how much ``a`` is better than ``b``, for a bound of the claim ``id``: the role's, if none is named."""
         effect = self.effect(role, [(a, horizon, table), (b, horizon, table)], lambda x, y: y - x)
-        return Finding(f"{table}, {ROLE[role]}, {horizon}: {a} against {b}", effect, UNITS[role], above, below)
+        what = f"{table}, {ROLE[role]}, {horizon}: {a} better than {b} by"
+        return Finding(what, effect, checks.bound(id, bound or role))

@@ -191,7 +191,7 @@ def outcome(effect: Effect, unit: str) -> str:
 def as_table(findings: Sequence[Finding]) -> pd.DataFrame:
     """Comparisons that no claim rests on: effect, interval, unit, and whether a claim would hold."""
     rows = {
-        f.what: {"effect": f.effect.value, "from": f.effect.low, "to": f.effect.high, "unit": f.unit,
+        f.what: {"effect": f.value, "from": f.interval[0], "to": f.interval[1], "unit": f.bound.unit,
                  "would hold": "yes" if f.holds else "no"}
         for f in findings
     }  # fmt: skip

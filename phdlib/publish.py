@@ -7,6 +7,7 @@ Both are sorted lists with one entry per id: notebooks may write in any order or
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeFloat, model_validator
 
-from phdlib import captions, paths, settings
+from phdlib import captions, checks, paths, settings
 from phdlib import provenance as origins
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ Profile = Literal[settings.PROFILES]
 Paper = Literal["phd", "videopose3d", "wild"]  # "wild": real video, in neither paper, so not in manifest.json
 PUBLISHED = "published numbers, none of ours"  # the stamp of what shows these alone
 REAL_VIDEO = "real video; the models on it"  # and of what is neither paper's
-VERDICTS = ("reproduced", "not reproduced", "not testable here")
-Verdict = Literal[VERDICTS]
+Verdict = Literal[checks.VERDICTS]
+Outcome = Literal[checks.OUTCOMES]
 
 
 class _Record(BaseModel):
@@ -55,25 +56,86 @@ class Provenance(_Record):
         return f"profile {self.profile}{warning}, data {self.data}, {seeds}, revision {self.revision}"
 
 
+class Found(_Record):
+    """One finding behind a verdict: the whole ``interval`` of ``effect`` has to lie ``above`` and ``below`` (None: no
+    such bound), which makes it hold. No interval: a number that no chance enters into; no effect: none came out."""
+
+    what: str
+    effect: FiniteFloat | None
+    interval: tuple[FiniteFloat, FiniteFloat] | None = None
+    unit: str
+    above: FiniteFloat | None = None
+    below: FiniteFloat | None = None
+    holds: bool
+
+    def tested(self) -> tuple[checks.Bound, checks.Interval]:
+        """As :func:`phdlib.checks.outcome` takes it."""
+        above = -math.inf if self.above is None else self.above
+        below = math.inf if self.below is None else self.below
+        value = math.nan if self.effect is None else self.effect
+        return checks.Bound(self.unit, above, below), self.interval or (value, value)
+
+    @model_validator(mode="after")
+    def _follows(self) -> Found:
+        if self.interval and (self.effect is None or self.interval[0] > self.interval[1]):
+            raise ValueError(
+                f"{self.what}: interval {self.interval} of {self.effect}, expected low to high of a number"
+            )
+        bound, interval = self.tested()
+        if bound.holds(interval) != self.holds:
+            raise ValueError(f"{self.what}: holds is {self.holds}, but {interval} was to lie {bound}")
+        return self
+
+
 class Claim(_Record):
-    """A verdict on one claim of a paper: ``effect`` in ``unit`` with its 95 % ``interval`` over seeds and clips."""
+    """A verdict on one claim of a paper, with the ``findings`` that it follows from.
+
+    ``effect`` in ``unit`` with its 95 % ``interval`` over seeds and clips is the finding that comes nearest to failing,
+    or fails by most. ``outcome`` is finer than ``verdict`` (:data:`phdlib.checks.MEANING`). ``note``: why it cannot be
+    tested, or what a reader should know besides.
+    """
 
     id: Annotated[str, Field(pattern=r"^(PHD|VP3D)-C\d\d$")]
     verdict: Verdict
+    outcome: Outcome
     statement: Annotated[str, Field(min_length=1)]
     published: str | FiniteFloat | None = None
     effect: FiniteFloat | None = None
     interval: tuple[FiniteFloat, FiniteFloat] | None = None
     unit: str = ""
+    findings: tuple[Found, ...] = ()
+    note: str = ""
     notebook: str
     provenance: Provenance
 
     @model_validator(mode="after")
     def _evidence(self) -> Claim:
-        if self.verdict != "not testable here" and self.effect is None:
-            raise ValueError(f"{self.id}: the verdict {self.verdict!r} needs a measured effect")
-        if self.interval and self.interval[0] > self.interval[1]:
-            raise ValueError(f"{self.id}: interval {self.interval} should be (low, high)")
+        if self.outcome == "not testable here":
+            if self.findings or not self.note:
+                raise ValueError(f"{self.id}: what is not testable has a reason as its note, and no findings")
+            follows = self.outcome
+        elif not self.findings:
+            raise ValueError(f"{self.id}: the outcome {self.outcome!r} needs findings")
+        else:
+            follows = checks.outcome([found.tested() for found in self.findings])
+        if (self.outcome, self.verdict) != (follows, checks.verdict(follows)):
+            raise ValueError(f"{self.id}: {self.verdict}, {self.outcome}; from the findings follows {follows!r}")
+        shown = (self.effect, self.interval, self.unit)
+        if shown not in ([(f.effect, f.interval, f.unit) for f in self.findings] or [(None, None, "")]):
+            raise ValueError(f"{self.id}: effect, interval and unit {shown} are those of no finding")
+        return self._declared()
+
+    def _declared(self) -> Claim:
+        """``ValueError`` where a claim is not as its check declares it."""
+        check = checks.check(self.id)
+        if (self.statement, self.published) != (check.statement, check.published):
+            raise ValueError(f"{self.id}: statement or published value differ from those of its check")
+        asked = {(b.unit, b.above, b.below) for b in check.bounds.values()}
+        tested = [found.tested()[0] for found in self.findings]
+        if strange := [b for b in tested if (b.unit, b.above, b.below) not in asked]:
+            raise ValueError(f"{self.id}: no bound of its check is {str(strange[0])!r}")
+        if self.notebook != f"notebooks/{check.notebook}.ipynb":
+            raise ValueError(f"{self.id}: judged in {self.notebook}, its check says {check.notebook}")
         return self
 
 

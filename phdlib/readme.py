@@ -12,7 +12,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from phdlib import paths, provenance, publish, published
+from phdlib import checks, paths, provenance, publish, published
 
 README = paths.ROOT / "README.md"
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n)(.*?)(<!-- end -->)", flags=re.DOTALL)
@@ -83,7 +83,7 @@ def _claims(entries: list[dict[str, Any]]) -> str:
         if entry["interval"]:
             effect += " ({:.3g} to {:.3g})".format(*entry["interval"])
         rows.append(f"| {entry['id']} | {published.claim(entry['id']).claim} | {effect} | {entry['verdict']} |")
-    score = ", ".join(f"{counts[verdict]} {verdict}" for verdict in publish.VERDICTS if counts[verdict])
+    score = ", ".join(f"{counts[verdict]} {verdict}" for verdict in checks.VERDICTS if counts[verdict])
     why = " Why those are not testable stands in figures/claims.json." if counts["not testable here"] else ""
     return "\n".join([f"Of the papers' {total} claims {len(entries)} are judged so far: {score}.{why}", "", *rows])
 

@@ -122,14 +122,21 @@ def agreement_by_chance(
     return float(np.mean(shares))
 
 
+def average(by_seed: Sequence[pd.DataFrame], measure: str, rng: np.random.Generator, draws: int = 2000) -> Effect:
+    """The mean of a measure over the statues of :func:`judged`, one table per seed, with its interval over takes and
+    seeds."""
+    return _over_takes([(t["take"], t[measure]) for t in by_seed], rng, draws)
+
+
 def excess(by_seed: Sequence[pd.DataFrame], measure: str, rng: np.random.Generator, draws: int = 2000) -> Effect:
-    """By how much the statues of :func:`judged`, one table per seed, are above chance in a measure, mean over clips and
-    seeds, with its interval over takes and seeds."""
+    """By how much the statues are above chance in it, likewise."""
+    return _over_takes([(t["take"], t[measure] - t[f"{measure} chance"]) for t in by_seed], rng, draws)
+
+
+def _over_takes(by_seed: Sequence[tuple[pd.Series, pd.Series]], rng: np.random.Generator, draws: int) -> Effect:
     tables = [
-        pd.DataFrame(
-            {"take": t["take"], "action": "All", "frames": 1, "value": t[measure] - t[f"{measure} chance"]}
-        ).reset_index(drop=True)
-        for t in by_seed
+        pd.DataFrame({"take": takes, "action": "All", "frames": 1, "value": values}).reset_index(drop=True)
+        for takes, values in by_seed
     ]
     return bootstrap([tables], "value", lambda x: x, rng, draws=draws)
 

@@ -26,7 +26,7 @@ def test_a_check_is_whole(check: checks.Check) -> None:
     assert check.bounds or check.why_not, "neither bounds nor a reason"
     assert not check.bounds or check.statistic
     assert (paths.NOTEBOOKS / f"{check.notebook}.py").exists()
-    about = {"phd": "phd-", "videopose3d": "videopose3d-"}[check.notebook.split("/")[0]]
+    about = "phd-" if check.id.startswith("PHD") else "videopose3d-"
     assert all(re.fullmatch(rf"{about}(table|figure)-\d+[a-z]?", id) for id in check.needs)
     conditions = set(check.why_not) - {"*", *settings.DATA_SOURCES}
     assert not conditions or check.bounds, "a condition that a run may find stands beside bounds"

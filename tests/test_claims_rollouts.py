@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from phdlib import findings
 from phdlib.claims_future import CONSTANT, LATENT, POSE
 from phdlib.claims_rollouts import (
     Rollouts,
@@ -97,21 +96,17 @@ def test_periodic_and_other_motion_have_to_hold_alone():
 def test_a_claim_about_windows_that_the_data_has_none_of_is_not_testable():
     found = rollouts(GOOD, POSED, FROZEN)
     nothing_repeats = replace(found, periodicity={**found.periodicity, "penn": np.zeros(len(ACTIONS) * TAKES)})
-    judged, verdicts = judgements(nothing_repeats), Verdicts()
-    for judgement in judged:
-        judgement.enter(verdicts)
-    about = {claim["id"]: claim for claim in verdicts.claims}
+    judged, verdicts = judgements(nothing_repeats), Verdicts("notebooks/phd/08_futures.ipynb", "embedded")
+    verdicts.enter(*judged)
+    about = verdicts.claims
     assert [c["verdict"] for c in about.values()] == ["reproduced", "not testable here", "reproduced"]
-    assert "effect" not in about["PHD-C26"]
-    assert (
-        "Not on this data: Penn role, periodic, frame 10: ahead of Constant: no such windows."
-        in (about["PHD-C26"]["statement"])
-    )
+    assert "effect" not in about["PHD-C26"] and "findings" not in about["PHD-C26"]
+    told = "Not on these data: Penn role, periodic, frame 10: latent model better than Constant by: no such windows."
+    assert about["PHD-C26"]["note"] == told
     shown = evidence(judged)
     lacking = shown[shown["holds"] == "no such windows"]
     assert len(lacking) == 2 and lacking["effect"].isna().all()  # frames 10 and 30
-    table = findings.judged(verdicts, judged)
-    assert table.loc["PHD-C26", ["effect", "unit", "comparison"]].tolist() == ["", "", ""]
+    assert verdicts.table().loc["PHD-C26", ["measured", "asked", "outcome"]].tolist() == ["", "", "not testable here"]
     one = rollouts({"easy": 1.0, "fair": 1.0, "hard": 1.0, "wild": 1.0}, POSED, FROZEN)
     only = {r: {m: [t[t["action"] == "easy"] for t in ts] for m, ts in ms.items()} for r, ms in one.rows.items()}
     alone = simple_and_complex(replace(one, rows=only, periodicity={}))  # a single action has no harder half

@@ -1,4 +1,4 @@
-"""A claim of several comparisons holds if all do, and is reported by the weakest."""
+"""A claim of several comparisons holds if all do, is held to what its check declares, and is shown by the weakest."""
 
 from __future__ import annotations
 
@@ -6,56 +6,53 @@ import math
 
 import pytest
 
-from phdlib.findings import Finding, Judgement, evidence, judged
+from phdlib import checks
+from phdlib.findings import Finding, Judgement, evidence
 from phdlib.statistics import Effect
-from phdlib.verdicts import Verdicts
 
-BETTER = Finding("a against b", Effect(3.0, 2.0, 4.0), "mm", above=1)
-CLOSE = Finding("a against c", Effect(1.5, 1.2, 1.8), "mm", above=1)
+MM, POINTS = checks.bound("PHD-C02", "h36m"), checks.bound("PHD-C02", "penn")
+BETTER = Finding("a less b", Effect(3.0, 2.0, 4.0), MM)
+CLOSE = Finding("a less c", Effect(1.5, 1.2, 1.8), POINTS)
+OPEN = Finding("a less d", Effect(1.0, 0.0, 2.0), POINTS)
+WORSE = Finding("a less e", Effect(-1.0, -2.0, 0.0), MM)
+NONE = Finding("a less f", Effect(math.nan, math.nan, math.nan), POINTS)
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "above", "below", "holds"),
+    ("findings", "outcome", "verdict", "weakest"),
     [
-        (2, 4, 1, math.inf, True),
-        (0.5, 4, 1, math.inf, False),
-        (-0.5, 0.5, -1, 1, True),
-        (-0.5, 1.5, -1, 1, False),
-        (-5, 0.5, -math.inf, 1, True),
-        (math.nan, math.nan, 0, math.inf, False),
+        ((BETTER, CLOSE), "reproduced", "reproduced", CLOSE),
+        ((BETTER, OPEN), "undecided", "not reproduced", OPEN),
+        ((WORSE, OPEN), "contradicted", "not reproduced", WORSE),
+        ((BETTER, NONE), "undecided", "not reproduced", NONE),
     ],
 )
-def test_the_whole_interval_has_to_be_inside(low, high, above, below, holds) -> None:
-    assert Finding("x", Effect((low + high) / 2, low, high), "mm", above, below).holds is holds
+def test_a_judgement_follows_from_its_findings(findings, outcome, verdict, weakest) -> None:
+    judgement = Judgement("PHD-C02", findings)
+    assert (judgement.outcome, judgement.verdict, judgement.weakest) == (outcome, verdict, weakest)
+    assert judgement.holds is (outcome == "reproduced")
 
 
-def test_bounds_in_words() -> None:
-    words = [Finding("x", Effect(0, 0, 0), "", a, b).bounds for a, b in ((1, math.inf), (-1, 1), (-math.inf, 3))]
-    assert words == ["above 1", "from -1 to 1", "below 3"]
-
-
-def test_a_judgement_is_reported_by_its_weakest_finding() -> None:
-    whole = Judgement("PHD-C02", "Better.", "17.5 mm", (BETTER, CLOSE), note="mind the gap")
-    assert whole.holds and whole.weakest is CLOSE
-    missing = Finding("a against d", Effect(math.nan, math.nan, math.nan), "mm")
-    failed = Judgement("PHD-C04", "Everywhere.", "all", (BETTER, Finding("a against e", Effect(0, -1, 1), "mm"), CLOSE))
-    assert not failed.holds and failed.weakest.what == "a against e"
-    assert Judgement("PHD-C07", "x", "y", (BETTER, missing)).weakest is missing
-    verdicts = Verdicts()
-    whole.enter(verdicts)
-    failed.enter(verdicts)
-    first, second = verdicts.claims
-    assert first["verdict"] == "reproduced" and (first["effect"], first["interval"]) == (1.5, (1.2, 1.8))
-    assert first["unit"] == "mm (a against c); the weakest of 2 comparisons, of which 2 hold; mind the gap"
-    assert second["verdict"] == "not reproduced" and "of 3 comparisons, of which 2 hold" in second["unit"]
-    shown = judged(verdicts, [whole, failed])
-    assert shown["unit"].tolist() == ["mm", "mm"]
-    assert shown["comparison"].iloc[0] == "a against c; the weakest of 2 comparisons, of which 2 hold; mind the gap"
-    table = evidence([whole, failed])
-    assert table["claim"].tolist() == ["C02"] * 2 + ["C04"] * 3
-    assert table["holds"].tolist() == ["yes", "yes", "yes", "no", "yes"]
-
-
-def test_a_judgement_needs_findings() -> None:
+def test_a_judgement_of_other_findings_than_its_check_asks_for_is_refused() -> None:
     with pytest.raises(ValueError, match="PHD-C02: a judgement needs findings"):
-        Judgement("PHD-C02", "x", "y", ())
+        Judgement("PHD-C02", ())
+    with pytest.raises(ValueError, match="PHD-C02: nothing was found for the bound 'penn'"):
+        Judgement("PHD-C02", (BETTER,))
+    with pytest.raises(ValueError, match="PHD-C02: 'x' is held to a bound that its check does not declare"):
+        Judgement("PHD-C02", (BETTER, CLOSE, Finding("x", 1.0, checks.bound("PHD-C04", "h36m"))))
+    with pytest.raises(KeyError, match="VP3D-C05: no bound 'loss'; there are gain"):
+        Judgement.of("VP3D-C05", {"loss": 1.0})
+
+
+def test_findings_by_the_name_of_their_bound() -> None:
+    exact = Judgement.of("PHD-C34", {"frames": 13})
+    assert exact.holds and exact.weakest.what == "frames behind a movie strip" and exact.weakest.interval == (13, 13)
+    assert Judgement.of("PHD-C34", {"frames": 12}).outcome == "contradicted"
+
+
+def test_evidence_is_every_finding() -> None:
+    table = evidence([Judgement("PHD-C02", (BETTER, OPEN)), Judgement.of("VP3D-C08", {"ahead": 0})])
+    assert table["claim"].tolist() == ["C02", "C02", "C08"]
+    assert table["holds"].tolist() == ["yes", "no", "yes"]
+    assert table["interval to lie"].tolist() == ["above 1 mm", "above 1 PCK points", "exactly 0 frames"]
+    assert math.isnan(table["from"].iloc[2]) and table["from"].iloc[0] == 2.0

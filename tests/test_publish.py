@@ -12,22 +12,20 @@ import plotly.graph_objects as go
 import pytest
 from pydantic import ValidationError
 
-from phdlib import paths, publish
+from phdlib import checks, paths, publish
 
 PROVENANCE = publish.Provenance(
     profile="standard", data="embedded", seeds=(0, 1), seconds=2.5, revision="abc", settings={"channels": 256}
 )
 ABOUT = {"paper": "videopose3d", "notebook": "notebooks/videopose3d/02_supervised.py", "provenance": PROVENANCE}
 TABLE = pd.DataFrame({"model": ["one|frame", "27 frames"], "MPJPE": [54.96, np.nan], "epochs": [80, 80]})
+CHECK = checks.check("VP3D-C05")
+MEASURED = {"effect": 6.5, "interval": (5.0, 8.0), "unit": "mm"}
+FOUND = {"what": CHECK.bound("gain").what, **MEASURED, "above": 1.0, "below": None, "holds": True}
 CLAIM = {
-    "id": "VP3D-C05",
-    "verdict": "reproduced",
-    "statement": "temporal beats single frame",
-    "effect": 6.5,
-    "interval": (5.0, 8.0),
-    "unit": "mm",
-    "published": 5.0,
-}
+    "id": CHECK.id, "verdict": "reproduced", "outcome": "reproduced", "statement": CHECK.statement,
+    "published": CHECK.published, **MEASURED, "findings": [FOUND],
+}  # fmt: skip
 
 
 def manifest(folder):
@@ -164,16 +162,38 @@ def test_a_broken_manifest_is_named_and_left_alone(figures, text):
     assert (figures / "manifest.json").read_text() == text
 
 
+def claim(value: float | None, interval: tuple[float, float] | None, outcome: str, holds: bool = False) -> dict:
+    """:data:`CLAIM` with another number."""
+    measured = {"effect": value, "interval": interval}
+    found = FOUND | measured | {"holds": holds}
+    return CLAIM | measured | {"findings": [found], "outcome": outcome, "verdict": checks.verdict(outcome)}
+
+
+def untestable() -> dict:
+    """A claim that cannot be tested."""
+    check = checks.check("VP3D-C01")
+    said = {"id": check.id, "statement": check.statement, "published": check.published, "note": "no rivals here"}
+    return said | dict.fromkeys(("verdict", "outcome"), "not testable here")
+
+
 def test_claims_are_merged_by_id(figures):
     about = {"notebook": ABOUT["notebook"], "provenance": PROVENANCE}
-    publish.save_claims([CLAIM, CLAIM | {"id": "VP3D-C01", "verdict": "not testable here", "effect": None}], **about)
-    publish.save_claims([CLAIM | {"verdict": "not reproduced", "effect": -1.0, "interval": None}], **about)
+    publish.save_claims([CLAIM, untestable()], **about)
+    publish.save_claims([claim(-1.0, None, "contradicted")], **about)
     entries = json.loads((figures / "claims.json").read_text())
-    assert [(e["id"], e["verdict"], e["effect"]) for e in entries] == [
-        ("VP3D-C01", "not testable here", None),
-        ("VP3D-C05", "not reproduced", -1.0),
+    assert [(e["id"], e["verdict"], e["outcome"], e["effect"]) for e in entries] == [
+        ("VP3D-C01", "not testable here", "not testable here", None),
+        ("VP3D-C05", "not reproduced", "contradicted", -1.0),
     ]
     assert entries[0]["provenance"]["seeds"] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [claim(2.0, (0.5, 3.0), "undecided"), claim(0.5, (0.1, 0.9), "contradicted"), claim(None, None, "undecided")],
+)
+def test_what_follows_from_the_findings_is_accepted(figures, sound):
+    publish.save_claims([sound], notebook=ABOUT["notebook"], provenance=PROVENANCE)
 
 
 @pytest.mark.parametrize(
@@ -185,14 +205,38 @@ def test_claims_are_merged_by_id(figures):
         {"effect": float("nan")},
         {"interval": (8.0, 5.0)},
         {"interval": (5.0, float("inf"))},
+        {"effect": 7.5},
+        {"interval": (5.0, 9.0)},
+        {"unit": "cm"},
         {"statement": ""},
+        {"statement": "More than 7 mm."},
+        {"published": "7.0"},
+        {"verdict": "not reproduced"},
+        {"outcome": "undecided"},
+        {"verdict": "not reproduced", "outcome": "contradicted"},
+        {"verdict": "not testable here", "outcome": "not testable here"},
+        {"findings": []},
+        {"findings": [FOUND | {"above": 0.5}]},
+        {"findings": [FOUND | {"holds": False}]},
+        {"findings": [FOUND | {"interval": (0.5, 8.0)}]},
+        {"findings": [FOUND, FOUND | {"effect": 0.5, "interval": (0.1, 0.9), "holds": False}]},
         {"colour": "red"},
+        claim(0.5, (0.1, 0.9), "reproduced", holds=True),
+        claim(0.5, (0.1, 0.9), "undecided"),
+        claim(None, (0.1, 0.9), "undecided"),
+        untestable() | {"note": ""},
+        untestable() | {"findings": [FOUND]},
     ],
 )
-def test_a_verdict_without_sound_evidence_is_refused(figures, wrong):
+def test_a_verdict_that_its_findings_do_not_give_is_refused(figures, wrong):
     with pytest.raises(ValidationError):
         publish.save_claims([CLAIM | wrong], notebook=ABOUT["notebook"], provenance=PROVENANCE)
     assert not (figures / "claims.json").exists()
+
+
+def test_a_claim_of_another_notebook_is_refused(figures):
+    with pytest.raises(ValidationError, match="its check says videopose3d/02_supervised"):
+        publish.save_claims([CLAIM], notebook="notebooks/videopose3d/05_batching.py", provenance=PROVENANCE)
 
 
 def test_revision_follows_the_code_and_not_the_figures(tmp_path, monkeypatch):

@@ -62,7 +62,7 @@ pd.set_option("display.max_colwidth", None)
 started = time.perf_counter()
 profile, data = opening.begin(profile, data)
 here = {"paper": "phd", "notebook": "notebooks/phd/01_body_and_camera.ipynb"}
-verdicts = Verdicts()
+verdicts = Verdicts(here["notebook"], data)
 
 # %% [markdown]
 # ## Θ = [θ, β]
@@ -288,17 +288,9 @@ saved = publish.save_figure(
 pd.DataFrame(numbers, index=["measured", "the paper"]).T
 
 # %%
-depth = numbers["frames behind a movie strip"][0]
-statement = (
-    "Three residual blocks of two convolutions of width 3 see 13 frames (gradient support)."
-)
-verdicts.judge("PHD-C34", statement, float(depth), "frames", "13", depth == 13)
+verdicts.judge("PHD-C34", {"frames": numbers["frames behind a movie strip"][0]})
 right = sum(ours == papers for ours, papers in numbers.values())
-statement = f"The arithmetic of PHD 6.1 is that of the networks: all {len(numbers)} numbers of the table above, counted as met."
-verdicts.judge(
-    "PHD-C35", statement, float(right), "numbers", "25 images, 14 steps, 15 left, 2 of them fully self-conditioned",
-    right == len(numbers),
-)  # fmt: skip
+verdicts.judge("PHD-C35", {"numbers": right})
 
 # %% [markdown]
 # ## One set of weights for all horizons
@@ -321,15 +313,7 @@ display(
         f"for one, {35 * each:,} for 35."
     )
 )
-statement = "One f_AR predicts 1 to 35 frames: the horizons whose rollout is the beginning of the longest."
-verdicts.judge(
-    "PHD-C33",
-    statement,
-    float(served),
-    "horizons of 35",
-    "any number of steps",
-    served == 35,
-)
+verdicts.judge("PHD-C33", {"horizons": served})
 
 # %% [markdown]
 # ## Could the camera be predicted?
@@ -380,7 +364,7 @@ shown["mean and 95 %"].unstack("horizon", sort=False).rename_axis(index=["role",
 from phdlib import findings
 
 judged = future_cameras.judgement(cameras, min(digits, digits_few), rng)
-judged.enter(verdicts)
+verdicts.enter(judged)
 findings.evidence([judged]).round(2)
 
 # %% [markdown]
@@ -425,8 +409,8 @@ display(Markdown(f"Player: [{page.name}](../../figures/{page.name})"))
 # before any prediction of these cameras was looked at.
 
 # %%
-verdicts.save(notebook=here["notebook"], provenance=provenance)
-findings.judged(verdicts, [judged])
+verdicts.save(provenance)
+verdicts.show()
 
 # %% [markdown]
 # ## What to try next

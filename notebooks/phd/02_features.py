@@ -216,20 +216,15 @@ display(
 # Two claims of the paper are about data that is not here.
 
 # %%
-verdicts = Verdicts()
-statement = (
-    "How well accuracy on Human3.6M tells accuracy in the wild takes photographs of both."
+verdicts = Verdicts("notebooks/phd/02_features.ipynb", data)
+verdicts.not_testable("PHD-C44")
+verdicts.not_testable(
+    "PHD-C45",
+    note=f"The counterpart here has a median of {whole['median length']:.0f} frames at 25 Hz, and leaves out "
+    f"{told or 'no action'} as too short.",
 )
-verdicts.not_testable("PHD-C44", statement, "cited, no numbers")
-statement = (
-    f"A count of Penn Action's files, which are not here. The embedded counterpart has a median of "
-    f"{whole['median length']:.0f} frames at 25 Hz, and leaves out {told or 'no action'} as too short."
-)
-published = "median 56 frames; Jumping Jacks too short"
-verdicts.not_testable("PHD-C45", statement, published)
-provenance = publish.Provenance(profile=profile, data=data, seeds=(), seconds=0)
-verdicts.save(notebook="notebooks/phd/02_features.ipynb", provenance=provenance)
-verdicts.table()[["statement", "published", "verdict"]]
+verdicts.save(publish.Provenance(profile=profile, data=data, seeds=(), seconds=0))
+verdicts.show()
 
 # %% [markdown]
 # ## What to try next

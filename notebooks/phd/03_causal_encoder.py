@@ -229,32 +229,16 @@ display(Markdown(f"Of the error's variance, **{100 * share:.0f} %** lies below 2
 # that is not a reproduction, even around zero: it says that we cannot tell.
 
 # %%
-verdicts = Verdicts()
+verdicts = Verdicts(here["notebook"], data)
 paper = "causal minus non-causal [27]: as in the paper"
-units = {"h36m_mpjpe": "mm MPJPE", "h36m_reconst": "mm P-MPJPE", "penn_pck": "PCK points"}
-three = {unit: effects.loc[paper, column] for column, unit in units.items()}
-unit = min(three, key=lambda u: min(three[u].low + 1, 1 - three[u].high))
-inside = three[unit].low > -1 and three[unit].high < 1
-statement = (
-    "The causal encoder reads the present as well as the non-causal: MPJPE and P-MPJPE within 1 mm, PCK within 1 point. "
-    "Shown: the measure whose interval reaches farthest; below zero in mm the causal one errs less."
-)
-verdicts.judge(
-    "PHD-C01", statement, three[unit], unit, "+0.2 mm, -0.2 mm, +1.0 points", inside
-)
-strict = int((matrices["causal"].tril(-1) != 0).sum())
-statement = (
-    "No output of the causal encoder depends on a later frame (how many of all pairs do)."
-)
-verdicts.judge("PHD-C36", statement, float(strict), "pairs", "said", strict == 0)
+measures = ("h36m_mpjpe", "h36m_reconst", "penn_pck")
+verdicts.judge("PHD-C01", {name: effects.loc[paper, name] for name in measures})
+leaks = int((matrices["causal"].tril(-1) != 0).sum())
+verdicts.judge("PHD-C36", {"pairs": leaks})
 padding = effects.loc["repeated first frame minus zeros, causal", "h36m_reconst"]
-statement = (
-    "Repeating the first frame is better than zeros before it: P-MPJPE lower, by any amount. "
-    "(The paper uses it and prints no comparison.)"
-)
-verdicts.judge("PHD-C43", statement, padding, "mm", "used, no numbers", padding.high < 0)
-verdicts.save(notebook=here["notebook"], provenance=provenance)
-verdicts.table()
+verdicts.judge("PHD-C43", {"mm": padding})
+verdicts.save(provenance)
+verdicts.show()
 
 # %% [markdown]
 # C36 is true of the encoder that the paper *describes*. Of one whose statistics pool over time, as the released code's,

@@ -163,7 +163,7 @@ saved = publish.save_figure(
 # mistakes. The curriculum feeds it 1, then 2, ... up to 25 of its own predictions in a row.
 
 # %%
-verdicts = Verdicts()
+verdicts = Verdicts(here["notebook"], data)
 
 
 def gap(role: str, first: str, second: str, horizon: int):
@@ -174,16 +174,9 @@ def gap(role: str, first: str, second: str, horizon: int):
 
 
 at_30 = {role: gap(role, "AR on Φ, teacher forcing", "AR on Φ", 30) for role in main.rows}
-statement = (
-    "Trained on its own predictions, the latent model is better at frame 30 than with teacher forcing: by more than 5 mm, "
-    f"and in PCK by any amount. Shown: mm; PCK {at_30['penn'].value:+.1f} points "
-    f"({at_30['penn'].low:+.1f} to {at_30['penn'].high:+.1f})."
-)
-verdicts.judge(
-    "PHD-C31", statement, at_30["h36m"], "mm", "said, no numbers", at_30["h36m"].low > 5 and at_30["penn"].low > 0,
-)  # fmt: skip
-verdicts.save(notebook=here["notebook"], provenance=provenance)
-verdicts.table()
+verdicts.judge("PHD-C31", at_30)
+verdicts.save(provenance)
+verdicts.show()
 
 # %%
 at = {1: gap("h36m", "AR on Φ, teacher forcing", "AR on Φ", 1), 30: at_30["h36m"]}

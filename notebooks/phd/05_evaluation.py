@@ -34,7 +34,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 
-from phdlib import figures_evaluation, future_reports, opening, phd_study, publish
+from phdlib import checks, figures_evaluation, future_reports, opening, phd_study, publish
 from phdlib import future_evidence as fe
 from phdlib.data.phd_role import CONDITIONING
 from phdlib.future_evidence import CONSTANT, LATENT, METHODS, NEIGHBOUR, POSE, ROLE
@@ -371,14 +371,15 @@ display(table.round(1))
 alone = (table.loc["1"] - table.loc["15"]).abs().max()
 mm, points = (alone[alone.index.str.startswith(unit)].max() for unit in ("mm", "PCK"))
 moved = {r: changed(tables["1"][r], tables["15"][r]) for r in known}
-little = max(mm, points, *moved.values()) < fe.CLEAR
+clear = checks.bound("PHD-C02", "h36m").above
+little = max(mm, points, *moved.values()) < clear
 display(
     Markdown(
         f"Between the present frame alone and all 15, no mean in this table differs by more than {mm:.1f} mm and "
         f"{points:.1f} PCK points. Means can hide what cancels: the error of a single window changes by {moved['h36m']:.1f} mm "
         f"and {moved['penn']:.1f} points on average ({len(models)} seed{'s' * (len(models) > 1)}). "
         + (
-            f"By the margin of the verdicts, {fe.CLEAR:g} mm and point, these models use next to nothing of the 14 frames before."
+            f"By the margin of the verdicts, {clear:g} mm and point, these models use next to nothing of the 14 frames before."
             if little
             else "So the frames before do change single predictions; whether for the better, only the means tell."
         )
@@ -605,7 +606,7 @@ table
 # %% [markdown]
 # ## Verdicts
 #
-# Statements and thresholds stand in `phdlib/claims_future.py` and `claims_baselines.py`. They
+# Statements and thresholds stand in `phdlib/checks_phd.json`. They
 # were written before these rows were evaluated, though after a throwaway study with other networks had looked at the same
 # test takes. The smallest difference that counts as
 # "clearly" is 1 mm or 1 PCK point, and the largest that passes for "the same". A claim about Table 2 is judged by the running
@@ -622,12 +623,10 @@ found = fe.Evidence(rows, np.random.default_rng(0))
 judged = claims_future.tables_2_and_8(found) + claims_future.single_image(found)
 judged.append(claims_future.mistimed(late, np.random.default_rng(0)))
 judged.append(claims_baselines.neighbour_failures(fates, np.random.default_rng(0)))
-judged.sort(key=lambda judgement: judgement.id)
-verdicts = Verdicts()
-for judgement in judged:
-    judgement.enter(verdicts)
-verdicts.save(notebook=here["notebook"], provenance=provenance)
-findings.judged(verdicts, judged)
+verdicts = Verdicts(here["notebook"], data)
+verdicts.enter(*judged)
+verdicts.save(provenance)
+verdicts.show()
 
 # %%
 comparisons = findings.evidence(judged)

@@ -184,7 +184,7 @@ saved = publish.save_figure(
 # With one take per action, two actions that differ in speed also differ in everything else, and two points make no trend. So
 # each claim is put to all windows: a rank correlation (Spearman) between the property and the outcome, or the difference
 # between two groups of windows. Intervals draw takes and seeds anew; a claim holds where the whole interval is beyond the
-# threshold. The thresholds stand in `phdlib/claims_actions.py`; they were set after looking at the properties of the
+# threshold. The thresholds stand in `phdlib/checks_phd.json`; they were set after looking at the properties of the
 # motion, and before any of these models' results by action were seen: a correlation counts from 0.1 on, a difference from
 # 1 mm or 1 point. What each claim became:
 #
@@ -211,11 +211,10 @@ display(
 # %%
 found = claims_actions.Actions(rows, properties, np.random.default_rng(0))
 judged = claims_actions.tables_4_to_7(found)
-verdicts = Verdicts()
-for judgement in judged:
-    judgement.enter(verdicts)
-verdicts.save(notebook=here["notebook"], provenance=provenance)
-findings.judged(verdicts, judged)
+verdicts = Verdicts(here["notebook"], data)
+verdicts.enter(*judged)
+verdicts.save(provenance)
+verdicts.show()
 
 # %%
 comparisons = findings.evidence(judged)

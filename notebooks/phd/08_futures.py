@@ -275,9 +275,8 @@ found = claims_rollouts.Rollouts(
     np.random.default_rng(0),
 )  # fmt: skip
 judged = claims_rollouts.judgements(found)
-verdicts = Verdicts()
-for judgement in judged:
-    judgement.enter(verdicts)
+verdicts = Verdicts(here["notebook"], data)
+verdicts.enter(*judged)
 findings.evidence(judged).round(2)
 
 # %% [markdown]
@@ -313,8 +312,8 @@ pd.concat({NAMES[short]: table for short, table in tables.items()}, names=["role
 # ## Verdicts
 
 # %%
-verdicts.save(notebook=here["notebook"], provenance=provenance)
-findings.judged(verdicts, judged)
+verdicts.save(provenance)
+verdicts.show()
 
 # %% [markdown]
 # ## What to try next

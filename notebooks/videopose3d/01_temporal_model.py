@@ -35,17 +35,18 @@ from itertools import pairwise
 
 import pandas as pd
 import torch
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from phdlib import architecture, opening, publish, published
 from phdlib.lifting import StridedTemporalModel, TemporalModel
+from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
 started = time.perf_counter()
 profile, data = opening.begin(profile, data)
 here = {"paper": "videopose3d", "notebook": "notebooks/videopose3d/01_temporal_model.ipynb"}
 generator = torch.Generator().manual_seed(0)
-claims = []
+verdicts = Verdicts(here["notebook"], data)
 
 
 def provenance() -> publish.Provenance:
@@ -53,25 +54,9 @@ def provenance() -> publish.Provenance:
     return publish.Provenance(profile=profile, data=data, seeds=(0,), seconds=seconds)
 
 
-def judge(
-    id: str, statement: str, effect: float, unit: str, expected: str, holds: bool
-) -> None:
-    verdict = "reproduced" if holds else "not reproduced"
-    claims.append(
-        {
-            "id": id,
-            "statement": statement,
-            "effect": effect,
-            "unit": unit,
-            "published": expected,
-            "verdict": verdict,
-        }
-    )
-    display(
-        Markdown(
-            f"**{id}: {verdict}.** {statement} Here: {effect:.6g} {unit}; the paper: {expected}."
-        )
-    )
+def judge(id: str, **measured: float) -> None:
+    verdicts.judge(id, measured)
+    display(verdicts.table().loc[[id], ["statement", "published", "measured", "outcome"]])
 
 
 # %% [markdown]
@@ -159,20 +144,13 @@ exact = [
     for name, (seen, whole, paths, field) in fields.items()
     if whole and paths == {1} and seen == field == int(name)
 ]
-judge(
-    "VP3D-C55", "The receptive field is a tree that covers every input frame once.", len(exact),
-    "of 4 models whose measured support is their receptive field, one path per frame", "27, 81 and 243 frames",
-    len(exact) == 4,
-)  # fmt: skip
+judge("VP3D-C55", models=len(exact))
 
 # %%
 deep_causal = TemporalModel(17, 2, 17, (3,) * 5, causal=True, generator=generator).eval()
 support = architecture.gradient_support(deep_causal, generator)
 ahead = sum(frame > 0 for frame in support)
-judge(
-    "VP3D-C08", "The causal model predicts the newest frame without any frame after it.", ahead,
-    f"frames of the future used ({len(support)} of the past and present)", "online use is possible", ahead == 0,
-)  # fmt: skip
+judge("VP3D-C08", ahead=ahead)
 
 # %% [markdown]
 # Because each layer of a causal network needs only past states, they can be kept: `model.stream()` takes one frame,
@@ -224,12 +202,8 @@ print(*rounded, "sum of the rounded", round(sum(rounded), 3), "exact", sum(costs
 
 # %%
 printed = [0.209, 6.291, 2.097, 6.291, 2.097, 0.104]
-judge(
-    "VP3D-C24", "The cost per layer of the 27-frame model; its total is the sum of the rounded costs.",
-    sum(a == b for a, b in zip(rounded, printed, strict=True)), f"of 6 costs equal; total {sum(rounded):.3f} MFLOPs",
-    "0.209, 6.291, 2.097, 6.291, 2.097, 0.104; total 17.089",
-    rounded == printed and round(sum(rounded), 3) == 17.089,
-)  # fmt: skip
+equal = sum(a == b for a, b in zip(rounded, printed, strict=True))
+judge("VP3D-C24", costs=equal, total=round(sum(rounded), 3))
 
 # %% [markdown]
 # ## Table 5: size and cost of all models
@@ -287,19 +261,12 @@ counted, known = (
     for which in ("", "published ")
 )
 agree = int((counted == known).sum())
-judge(
-    "VP3D-C22", "Parameters and FLOPs of the paper's four models, to the printed digits.", agree, "of 8 counts equal",
-    "8.56M / 17.09M, 12.75M / 25.48M, 16.95M / 33.87M; dense 29.53M / 59.03M", agree == counted.size,
-)  # fmt: skip
+judge("VP3D-C22", counts=agree)
 
 # %%
 sizes = [architecture.parameters(TemporalModel(17, 2, 17, (3,) * n)) for n in range(2, 7)]
 steps = {later - earlier for earlier, later in pairwise(sizes)}
-judge(
-    "VP3D-C23", "Tripling the receptive field, from 9 frames to 729, adds the same number of parameters every time.",
-    min(steps) / 1e6, f"million parameters per factor of 3 ({len(steps)} distinct value)", "4.19 to 4.20 (derived)",
-    len(steps) == 1 and 4.19 <= min(steps) / 1e6 <= 4.20,
-)  # fmt: skip
+judge("VP3D-C23", added=min(steps) / 1e6, distinct=len(steps))
 
 # %% [markdown]
 # Depth is cheap, width is not. **The claim** (VP3D A.3): cost grows with the *square* of the number of channels.
@@ -322,10 +289,7 @@ display(
 # Taking out the linear part leaves a pure square if the claim is right: c(C) = a C^2 + b C.
 linear = 2 * (3 * 34 + 51)
 squares = {(c - linear * C) / C**2 for c, C in zip(cost, widths, strict=True)}
-judge(
-    "VP3D-C42", "Cost grows with the square of the channel size.", factors[-1], "times the cost when 1024 channels become 2048",
-    "quadratic", len(squares) == 1 and 3.9 < factors[-1] < 4,
-)  # fmt: skip
+judge("VP3D-C42", factor=factors[-1], squares=len(squares))
 
 # %% [markdown]
 # ## Figure 10: one pose at a time, without the waste
@@ -382,19 +346,14 @@ for widths in ((3,) * 3, (3,) * 5):
         clips = torch.randn(8, dilated.receptive_field(), 17, 2, generator=generator)
         with torch.no_grad():
             worst = max(worst, (dilated(clips) - strided(clips)).abs().max().item())
-judge(
-    "VP3D-C48", "The strided and the dilated model are one function: same weights, same output.", worst,
-    "m, the largest difference (27 and 243 frames, centred and causal)", "functionally equivalent", worst < 1e-5,
-)  # fmt: skip
+judge("VP3D-C48", difference=1000 * worst)
 
 # %% [markdown]
 # ## Verdicts
 
 # %%
-saved = publish.save_claims(claims, notebook=here["notebook"], provenance=provenance())
-shown = pd.DataFrame(claims).sort_values("id").set_index("id")
-shown["effect"] = [f"{effect:.4g}" for effect in shown["effect"]]
-shown[["statement", "published", "effect", "unit", "verdict"]]
+verdicts.save(provenance())
+verdicts.show()
 
 # %% [markdown]
 # ## What to try next

@@ -248,13 +248,13 @@ pd.DataFrame(rows).T.rename_axis("1% S1, true keypoints, short / long schedule")
 # %% [markdown]
 # ## Verdicts
 #
-# A statement counts as reproduced where the whole interval is beyond the threshold. Thresholds were set before these
+# Thresholds were set before these
 # trainings, but after trial runs that were evaluated on the same test takes, as were dropout, learning rate, warm-up and
 # the form of the bone-length term: these verdicts are not blind. Gains are at equal steps and with the short schedule, as planned; what the long one changes stands beside.
 # Where a claim speaks of small subsets, it is judged by their mean.
 
 # %%
-verdicts = Verdicts()
+verdicts = Verdicts(here["notebook"], data)
 small = [subset for subset in sizes.subsets if semi_profiles.SUBSETS[subset][1] < 1]
 few = [
     s
@@ -277,27 +277,18 @@ def mean_gain(panel: str, subsets: list[str], over: str = "supervised") -> Effec
     )  # fmt: skip
 
 
-effect = mean_gain("a", few)
-statement = (
-    f"Back-projection gains more than 2 mm of N-MPJPE at 10 Hz, mean of {', '.join(few)}."
-)
-verdicts.judge("VP3D-C28", statement, effect, "mm", "9 to 10.4", effect.low > 2)
-effect = mean_gain("b", small)
-statement = f"Back-projection gains more than 2 mm of MPJPE at 50 Hz with detected keypoints, mean of {', '.join(small)}."
-verdicts.judge("VP3D-C32", statement, effect, "mm", "up to 14.7", effect.low > 2)
-statement = f"The summary of the two: more than 5 mm of MPJPE with few labels, mean of {', '.join(small)}."
-verdicts.judge("VP3D-C56", statement, effect, "mm", "about 15", effect.low > 5)
-effect = gains["c", "1% S1"]
-statement = "With true keypoints the gain at 1% S1 is above 2 mm of MPJPE."
-unit = f"mm; after the long schedule {shown_as(long_gain('semi-supervised'))}"
-verdicts.judge("VP3D-C33", statement, effect, unit, "22.6", effect.low > 2)
+at_few = f"mean of {', '.join(few)}"
+at_small = f"mean of {', '.join(small)}"
+verdicts.judge("VP3D-C28", {"gain": mean_gain("a", few)}, at_few)
+for id in ("VP3D-C32", "VP3D-C56"):
+    verdicts.judge(id, {"gain": mean_gain("b", small)}, at_small)
+patient_gain = f"after the long schedule {shown_as(long_gain('semi-supervised'))} mm"
+verdicts.judge("VP3D-C33", {"gain": gains["c", "1% S1"]}, patient_gain)
 
 if "0.1% S1" in sizes.subsets:
-    effect = gains["b", "0.1% S1"]
-    statement = (
-        "The gain holds with a single-frame model on 0.1% of S1: above 0 mm of MPJPE."
-    )
-    verdicts.judge("VP3D-C31", statement, effect, "mm", "holds on 0.1% S1", effect.low > 0)
+    verdicts.judge("VP3D-C31", {"gain": gains["b", "0.1% S1"]})
+else:
+    verdicts.not_testable("VP3D-C31", because="subset")
 
 most = sizes.subsets[-1]
 if most not in small:
@@ -310,20 +301,20 @@ if most not in small:
         return each[:-1].mean() - each[-1]
 
     effect = bootstrap(tables, "mpjpe", growth, np.random.default_rng(0), paired=True)
-    statement = f"The gain grows as labels shrink: the mean of {', '.join(small)} is above that of {most} (graph b)."
-    verdicts.judge(
-        "VP3D-C29", statement, effect, "mm", "grows as labels shrink", effect.low > 0
-    )
+    verdicts.judge("VP3D-C29", {"growth": effect}, f"{at_small} against {most}")
+else:
+    verdicts.not_testable("VP3D-C29", because="subset")
 
-effect = gain("c", "1% S1", over="semi-supervised, no bone lengths")
-statement = "Without the bone-length term the error at 1% S1 with true keypoints is higher."
-long = long_gain("semi-supervised", "semi-supervised, no bone lengths")
-unit = f"mm; after the long schedule {shown_as(long)}"
-verdicts.judge("VP3D-C34", statement, effect, unit, "13.2 (91.3 - 78.1)", effect.low > 0)
-statement = "The supervised baseline beats all results of Rhodin et al.: those are of Human3.6M, so not here."
-verdicts.not_testable("VP3D-C30", statement, "below at every subset")
-verdicts.save(notebook=here["notebook"], provenance=provenance)
-verdicts.table()
+without = "semi-supervised, no bone lengths"
+long = shown_as(long_gain("semi-supervised", without))
+verdicts.judge(
+    "VP3D-C34",
+    {"loss": gain("c", "1% S1", over=without)},
+    f"after the long schedule {long} mm",
+)
+verdicts.not_testable("VP3D-C30")
+verdicts.save(provenance)
+verdicts.show()
 
 # %% [markdown]
 # What it comes to, in graph b, at this profile:
