@@ -108,6 +108,11 @@ class Claim(_Record):
     notebook: str
     provenance: Provenance
 
+    def shown(self) -> Found | None:
+        """The finding whose effect is the claim's; None where there are none."""
+        same = (f for f in self.findings if (f.effect, f.interval, f.unit) == (self.effect, self.interval, self.unit))
+        return next(same, None)
+
     @model_validator(mode="after")
     def _evidence(self) -> Claim:
         if self.outcome == "not testable here":
@@ -120,9 +125,8 @@ class Claim(_Record):
             follows = checks.outcome([found.tested() for found in self.findings])
         if (self.outcome, self.verdict) != (follows, checks.verdict(follows)):
             raise ValueError(f"{self.id}: {self.verdict}, {self.outcome}; from the findings follows {follows!r}")
-        shown = (self.effect, self.interval, self.unit)
-        if shown not in ([(f.effect, f.interval, f.unit) for f in self.findings] or [(None, None, "")]):
-            raise ValueError(f"{self.id}: effect, interval and unit {shown} are those of no finding")
+        if self.shown() is None and (self.findings or (self.effect, self.interval, self.unit) != (None, None, "")):
+            raise ValueError(f"{self.id}: effect {self.effect} {self.unit}, {self.interval}, is that of no finding")
         return self._declared()
 
     def _declared(self) -> Claim:
@@ -254,6 +258,20 @@ def save_claims(claims: Sequence[Mapping[str, Any]], *, notebook: str, provenanc
         entries.update(entered)
     _trace(folder, "claims", {id: origins.of_entry(entry) for id, entry in entered.items()}, notebook, provenance)
     return checked
+
+
+def read_claims(path: Path) -> list[Claim]:
+    """A ``claims.json``, checked: every verdict has to follow from its findings, and be what its check declares.
+    ``ValueError`` names the file and the claim that does not. The seconds of a provenance lie elsewhere, and are 0."""
+    claims = []
+    for entry in read_entries(path):
+        try:
+            claims.append(Claim(**{**entry, "provenance": {"seconds": 0, **entry["provenance"]}}))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path}: {entry['id']} is not as its notebook wrote it; run that again\n{error}"
+            ) from error
+    return claims
 
 
 def read_entries(path: Path) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ A part stands between ``<!-- generated: WHAT -->`` and ``<!-- end -->``; WHAT is
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ _NOT_YET = "_Not made yet: run `./reproduce.sh`._"
 def fill(text: str, figures: Path) -> str:
     """``text`` with every part made anew from the files in ``figures``; ``ValueError`` names an unknown part."""
     manifest = {entry["id"]: entry for entry in publish.read_entries(figures / "manifest.json")}
-    claims = publish.read_entries(figures / "claims.json")
+    claims = publish.read_claims(figures / "claims.json")
 
     def part(match: re.Match[str]) -> str:
         what, _, id = match[2].partition(" ")
@@ -72,20 +72,35 @@ def _contents(entries: list[dict[str, Any]], figures: Path) -> str:
     return "\n".join([*rows, "", f"*{sources}. Minutes are of all trainings behind a row; rows share them.*"])
 
 
-def _claims(entries: list[dict[str, Any]]) -> str:
-    counts = Counter(entry["verdict"] for entry in entries)
-    total = len(published.claims())
-    rows = ["| claim | | measured | verdict |", "| :--- | :--- | :--- | :--- |"]
-    for entry in entries:
-        if entry["verdict"] == "not testable here":  # the reason stands in claims.json and in the notebook
+def _claims(entries: Sequence[publish.Claim]) -> str:
+    """The score, then a table per outcome, a line per claim. Of several comparisons the one nearest to failing."""
+    of_all, groups = len(published.claims()), {o: [e for e in entries if e.outcome == o] for o in checks.OUTCOMES}
+    score = ", ".join(f"**{len(group)} {outcome}**" for outcome, group in groups.items() if group)
+    missing = f"; {of_all - len(entries)} are not judged yet" if len(entries) < of_all else ""
+    parts = [f"Of the papers' {of_all} claims: {score}{missing}."]
+    for outcome, group in groups.items():
+        if not group:
             continue
-        effect = "" if entry["effect"] is None else f"{entry['effect']:.3g} {entry['unit']}"
-        if entry["interval"]:
-            effect += " ({:.3g} to {:.3g})".format(*entry["interval"])
-        rows.append(f"| {entry['id']} | {published.claim(entry['id']).claim} | {effect} | {entry['verdict']} |")
-    score = ", ".join(f"{counts[verdict]} {verdict}" for verdict in checks.VERDICTS if counts[verdict])
-    why = " Why those are not testable stands in figures/claims.json." if counts["not testable here"] else ""
-    return "\n".join([f"Of the papers' {total} claims {len(entries)} are judged so far: {score}.{why}", "", *rows])
+        untested = outcome == "not testable here"
+        head = "| | claim | why | where |" if untested else "| | claim | measured (95 %) | asked | where |"
+        parts += ["", f"**{outcome.capitalize()}**: {checks.MEANING[outcome]}.", ""]
+        parts += [head, "| :--- | :--- | :--- | :--- |" if untested else "| :--- | :--- | :--- | :--- | :--- |"]
+        parts += [f"| {' | '.join(_line(entry))} |" for entry in group]
+    return "\n".join(parts)
+
+
+def _line(entry: publish.Claim) -> list[str]:
+    where = f"[{entry.notebook.removeprefix('notebooks/').removesuffix('.ipynb')}]({entry.notebook})"
+    claim = [entry.id, published.claim(entry.id).claim]
+    shown = entry.shown()
+    if shown is None:
+        return [*claim, entry.note, where]
+    number = "–" if shown.effect is None else f"{shown.effect:.3g} {shown.unit}"
+    if shown.interval:
+        number += " ({:.3g} to {:.3g})".format(*shown.interval)
+    bound, holding = shown.tested()[0], sum(found.holds for found in entry.findings)
+    of_several = f"; {holding} of {len(entry.findings)} hold" if len(entry.findings) > 1 else ""
+    return [*claim, number, f"{bound}{of_several}", where]
 
 
 if __name__ == "__main__":

@@ -217,6 +217,14 @@ def _choose(folder: Path, pattern: str | None, data: str) -> list[Path]:
     return fit
 
 
+def _renew_readme() -> None:
+    """README's generated parts; where a verdict of an earlier run is not as this code declares it, a line says so."""
+    try:
+        readme.update()
+    except ValueError as error:
+        print(f"README.md was left as it is: {error}", file=sys.stderr)
+
+
 def main(arguments: list[str], folder: Path = paths.NOTEBOOKS) -> int:
     """Exit status: 0 all ran, 1 something failed, 2 wrong use, 130 interrupted."""
     try:
@@ -238,7 +246,7 @@ def main(arguments: list[str], folder: Path = paths.NOTEBOOKS) -> int:
         }
         failed = run(notebooks, folder, chosen.profile, chosen.data)
         if folder == paths.NOTEBOOKS and publish.output_dir(chosen.profile, chosen.data) == paths.FIGURES:
-            readme.update()
+            _renew_readme()
         return 1 if failed else 0
     except OSError as error:
         print(f"cannot go on: {error}", file=sys.stderr)

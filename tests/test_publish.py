@@ -234,6 +234,27 @@ def test_a_verdict_that_its_findings_do_not_give_is_refused(figures, wrong):
     assert not (figures / "claims.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"outcome": "reproduced"', '"outcome": "undecided"'),
+        ('"effect": 6.5', '"effect": 7.5'),
+        ("   5.0", "   0.5"),
+        ('"above": 1.0', '"above": -1.0'),
+        ("by more than 1 mm", "by any amount"),
+    ],
+)
+def test_an_altered_file_is_refused(figures, before, after):
+    publish.save_claims([CLAIM], notebook=ABOUT["notebook"], provenance=PROVENANCE)
+    path = figures / "claims.json"
+    assert [claim.id for claim in publish.read_claims(path)] == ["VP3D-C05"]
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after, 1))
+    with pytest.raises(ValueError, match=r"claims\.json: VP3D-C05 is not as its notebook wrote it"):
+        publish.read_claims(path)
+
+
 def test_a_claim_of_another_notebook_is_refused(figures):
     with pytest.raises(ValidationError, match="its check says videopose3d/02_supervised"):
         publish.save_claims([CLAIM], notebook="notebooks/videopose3d/05_batching.py", provenance=PROVENANCE)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from test_publish import CLAIM, untestable
 
-from phdlib import paths, publish, readme
+from phdlib import paths, publish, published, readme
 
 PROVENANCE = publish.Provenance(profile="standard", data="embedded", seeds=(0, 1, 2), seconds=61, revision="abc")
 ABOUT = {"paper": "videopose3d", "notebook": "notebooks/videopose3d/02_supervised.py", "provenance": PROVENANCE}
@@ -19,6 +20,11 @@ def part(what: str, body: str = "old\n") -> str:
 def test_the_readme_shows_what_figures_holds():
     text = readme.README.read_text()
     assert readme.fill(text, paths.FIGURES) == text, "python -m phdlib.readme"
+
+
+def test_every_claim_has_a_verdict_that_follows_from_its_findings():
+    claims = publish.read_claims(paths.FIGURES / "claims.json")
+    assert {claim.id for claim in claims} == {claim.id for claim in published.claims()}
 
 
 def test_what_the_readme_links_to_is_there():
@@ -43,23 +49,18 @@ def test_an_empty_folder_says_so(tmp_path: Path, what):
 
 def test_parts_are_filled_from_the_files(figures: Path):
     publish.save_table("videopose3d-table-2", pd.DataFrame({"mm": [2.5]}), title="Velocity", **ABOUT)
-    claim = {
-        "id": "VP3D-C05",
-        "verdict": "reproduced",
-        "statement": "s",
-        "effect": 6.54,
-        "interval": (5, 8),
-        "unit": "mm",
-    }
-    publish.save_claims([claim], notebook=ABOUT["notebook"], provenance=PROVENANCE)
+    publish.save_claims([CLAIM, untestable()], notebook=ABOUT["notebook"], provenance=PROVENANCE)
     assert "| 2.5 |" in readme.fill(part("table videopose3d-table-2"), figures)
     contents = readme.fill(part("contents"), figures)
     assert "| videopose3d-table-2 | Velocity | [videopose3d/02_supervised](notebooks/videopose3d/" in contents
     assert "| 2 |\n" in contents
     assert "Profile standard, embedded data, 3 seeds, revision abc" in contents
     claims = readme.fill(part("claims"), figures)
-    assert "Of the papers' 101 claims 1 are judged so far: 1 reproduced." in claims
-    assert "| 6.54 mm (5 to 8) | reproduced |" in claims
+    assert "claims: **1 reproduced**, **1 not testable here**; 99 are not judged yet." in claims
+    where = "[videopose3d/02_supervised](notebooks/videopose3d/02_supervised.ipynb) |"
+    assert f"about 5 mm worse | 6.5 mm (5 to 8) | above 1 mm | {where}" in claims
+    assert f"of all compared methods | no rivals here | {where}" in claims
+    assert claims.index("**Reproduced**") < claims.index("VP3D-C05") < claims.index("**Not testable here**")
 
 
 def test_an_unknown_part_is_refused(tmp_path: Path):

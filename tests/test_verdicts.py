@@ -49,8 +49,8 @@ def test_claims_are_shown_and_saved_as_judged(tmp_path: Path, monkeypatch: pytes
     assert shown.loc["VP3D-C31"].tolist()[2:] == [
         "This profile has no subset of 0.1% of S1.", "", "", "not testable here"
     ]  # fmt: skip
-    for entry in saved.values():
-        assert publish.Claim(**entry).model_dump(mode="json") == entry
+    for claim in publish.read_claims(tmp_path / "claims.json"):
+        assert claim.model_dump(mode="json") == saved[claim.id]
 
 
 def test_several_findings_are_counted(verdicts) -> None:
