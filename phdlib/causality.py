@@ -64,6 +64,17 @@ def leak(matrix: Float[Tensor, "T T"]) -> float:
     return relative(matrix)[frame, output].mean().item()
 
 
+def last_on_first(encoder: Encoder, phi: Float[Tensor, "T D"]) -> float:
+    """How far replacing the last frame of a clip moves the first output, in units of what it does to the last: 0 if
+    causal. ``ValueError`` where it does nothing to the last."""
+    moved = influence(encoder, phi, _check(phi) - 1)
+    if not moved[-1] > 0:
+        raise ValueError(
+            "last_on_first: the last frame does not move its own output; is the clip, or the encoder, constant?"
+        )
+    return (moved[0] / moved[-1]).item()
+
+
 def by_lag(matrix: Float[Tensor, "T T"]) -> tuple[Tensor, Tensor]:
     """Mean influence by lag, output minus changed frame: the lags from -(T // 2) to T // 2, and their means."""
     lags = torch.arange(-(len(matrix) // 2), len(matrix) // 2 + 1)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from phdlib.figures import MIDDLE, RIGHT
+from phdlib.figures import LEFT, MIDDLE, RIGHT
 from phdlib.palette import BLUE, GREEN
 from phdlib.statistics import Effect
 

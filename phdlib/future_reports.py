@@ -21,7 +21,6 @@ from phdlib.future_tables import OVER, Tables, average, by_action, by_method, co
 from phdlib.futures import ALPHA, HORIZONS, futures_2d, person_size
 from phdlib.phd_study import PUBLISHED, Truth
 from phdlib.published_arithmetic import averaging_and_warping
-from phdlib.statistics import Effect
 
 METRIC = {"h36m": "mm", "penn": "PCK"}
 HERE, INTERVAL, PAPER = "here", "95 %", "published"
@@ -177,15 +176,6 @@ def leads(roles: Mapping[str, Mapping[str, Tables]], of: str, over: str, horizon
                 for averaged in OVER
             }  # fmt: skip
     return pd.DataFrame(found).T.rename_axis(f"{of} ahead of {over} at {horizon}")
-
-
-def outcome(effect: Effect, unit: str) -> str:
-    """An effect of which above zero is better, in words: "better by 3.1 mm (1.0 to 5.2)", or not told apart."""
-    if effect.low > 0:
-        return f"better by {effect.value:.1f} {unit} ({effect.low:.1f} to {effect.high:.1f})"
-    if effect.high < 0:
-        return f"worse by {-effect.value:.1f} {unit} ({-effect.high:.1f} to {-effect.low:.1f})"
-    return f"neither better nor worse for sure ({effect.value:+.1f} {unit}, {effect.low:+.1f} to {effect.high:+.1f})"
 
 
 def as_table(findings: Sequence[Finding]) -> pd.DataFrame:

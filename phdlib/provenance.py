@@ -1,7 +1,8 @@
 """Where each shown number comes from: ``provenance.json`` beside the tables and figures.
 
 files         of each: the cell that saved it, its sha256, data, seeds, revision, and the pieces read until then
-claims        the same of each verdict, whose sha256 is that of its entry; so for ``beyond.json``, if there is one
+claims        the same of each verdict, whose sha256 is that of its entry
+beyond        and of each finding in ``beyond.json``
 pieces        of each training: its configuration, what it read, which code and machine made it, what came out
 environment   Python and libraries, the committed data with the split
 

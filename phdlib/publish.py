@@ -34,11 +34,13 @@ Verdict = Literal[checks.VERDICTS]
 Outcome = Literal[checks.OUTCOMES]
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """What is written to a JSON list in the output folder: checked, and not to be changed."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Provenance(_Record):
+class Provenance(Record):
     """Where a number comes from. ``seconds``, the time that the run behind it took, goes to ``timings.json`` alone;
     ``revision`` fills itself in."""
 
@@ -56,7 +58,7 @@ class Provenance(_Record):
         return f"profile {self.profile}{warning}, data {self.data}, {seeds}, revision {self.revision}"
 
 
-class Found(_Record):
+class Found(Record):
     """One finding behind a verdict: the whole ``interval`` of ``effect`` has to lie ``above`` and ``below`` (None: no
     such bound), which makes it hold. No interval: a number that no chance enters into; no effect: none came out."""
 
@@ -87,7 +89,7 @@ class Found(_Record):
         return self
 
 
-class Claim(_Record):
+class Claim(Record):
     """A verdict on one claim of a paper, with the ``findings`` that it follows from.
 
     ``effect`` in ``unit`` with its 95 % ``interval`` over seeds and clips is the finding that comes nearest to failing,
@@ -251,13 +253,19 @@ def save_html(
 
 def save_claims(claims: Sequence[Mapping[str, Any]], *, notebook: str, provenance: Provenance) -> list[Claim]:
     """Check verdicts (the fields of :class:`Claim`) and merge them into ``claims.json``; the newer one stands."""
-    checked = [Claim(**claim, notebook=_notebook(notebook), provenance=provenance) for claim in claims]
-    folder = output_dir(provenance.profile, provenance.data)
-    entered = {claim.id: claim.model_dump(mode="json") for claim in checked}
-    with _merged(folder / "claims.json") as entries:
-        entries.update(entered)
-    _trace(folder, "claims", {id: origins.of_entry(entry) for id, entry in entered.items()}, notebook, provenance)
+    checked = [Claim(**claim, notebook=notebook_path(notebook), provenance=provenance) for claim in claims]
+    merge("claims", checked, notebook=notebook, provenance=provenance)
     return checked
+
+
+def merge(name: str, records: Sequence[Record], *, notebook: str, provenance: Provenance) -> None:
+    """Merge records, each with an ``id``, into the output folder's ``name`` + ".json" and trace them in
+    ``provenance.json``; of one id the newer one stands."""
+    folder = output_dir(provenance.profile, provenance.data)
+    entered = {record.id: record.model_dump(mode="json") for record in records}
+    with _merged(folder / f"{name}.json") as entries:
+        entries.update(entered)
+    _trace(folder, name, {id: origins.of_entry(entry) for id, entry in entered.items()}, notebook, provenance)
 
 
 def read_claims(path: Path) -> list[Claim]:
@@ -331,7 +339,8 @@ def _file_name(id: str, part: str, suffix: str, paper: str) -> str:
     return f"{id}-{part}{suffix}" if part else f"{id}{suffix}"
 
 
-def _notebook(name: str) -> str:
+def notebook_path(name: str) -> str:
+    """The executed notebook (.ipynb) by its path from the repository's root. ``ValueError`` for a path elsewhere."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or path.parts[0] != "notebooks":
         raise ValueError(f"notebook {name!r}: expected a path from the repository's root, notebooks/...")
@@ -355,7 +364,7 @@ def _enter(id: str, files: list[str], *, paper: str, notebook: str, provenance: 
             "title": _main_title(id, titles),
             "titles": titles,
             "files": sorted(kept.union(files)),
-            "notebook": _notebook(notebook),
+            "notebook": notebook_path(notebook),
             **provenance.model_dump(mode="json"),
         }
     _trace(folder, "files", {name: origins.of_file(folder / name) for name in files}, notebook, provenance, id)
@@ -364,10 +373,12 @@ def _enter(id: str, files: list[str], *, paper: str, notebook: str, provenance: 
 def _trace(
     folder: Path, section: str, hashes: Mapping[str, str], notebook: str, provenance: Provenance, id: str = ""
 ) -> None:
-    """Enter files, or verdicts, into ``provenance.json``, each with the hash of what was written."""
+    """Enter files, verdicts or findings into ``provenance.json``, each with the hash of what was written."""
     about = provenance.model_dump(mode="json", include={"profile", "data", "seeds", "revision"})
     entries = {name: {"id": id or name, "sha256": sha256, **about} for name, sha256 in hashes.items()}
-    origins.enter(folder, section, entries, {id or name: provenance.seconds for name in hashes}, _notebook(notebook))
+    origins.enter(
+        folder, section, entries, {id or name: provenance.seconds for name in hashes}, notebook_path(notebook)
+    )
 
 
 def _main_title(id: str, titles: Mapping[str, str]) -> str:

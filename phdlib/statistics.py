@@ -16,6 +16,39 @@ class Effect(NamedTuple):
     low: float
     high: float
 
+    def __neg__(self) -> Effect:
+        return Effect(-self.value, -self.high, -self.low)
+
+
+def rounded(effect: Effect) -> tuple[str, str, str]:
+    """Value, low and high as text, with as many decimals (1 to 3, none if all are 0) as the largest calls for."""
+    size = max(map(abs, effect))
+    places = 1 if size >= 1 else 2 if size >= 0.1 else 3 if size else 0
+    value, low, high = (f"{round(number, places) + 0.0:.{places}f}" for number in effect)  # + 0.0: no minus zero
+    return value, low, high
+
+
+def outcome(effect: Effect, unit: str, above: str = "better", below: str = "worse") -> str:
+    """An effect in words: "better by 3.1 mm (1.0 to 5.2)" where its interval lies ``above`` zero, "worse by ..." where
+    it lies ``below``, else that it cannot be told. An interval of no width, as of arithmetic, is left out."""
+    exact = effect.low == effect.value == effect.high
+    if effect.low > 0 or effect.high < 0:
+        word, size = (above, effect) if effect.low > 0 else (below, -effect)
+        value, low, high = rounded(size)
+        told = f"{word} by {value} {unit}".strip()
+        return told if exact else f"{told} ({low} to {high})"
+    if exact:
+        return f"neither {above} nor {below}"
+    value, low, high = rounded(effect)
+    return f"neither {above} nor {below} for sure ({f'{value} {unit}'.strip()}, {low} to {high})"
+
+
+def typical_difference(values: Sequence[float]) -> float:
+    """By how much two of some values differ, the mean over all pairs; 0 where there is one value."""
+    values = np.asarray(values, dtype=float)
+    pairs = max(1, len(values) * (len(values) - 1))
+    return float(np.abs(values[:, None] - values).sum() / pairs)
+
 
 def bootstrap(
     models: Sequence[Sequence[pd.DataFrame]],
