@@ -147,7 +147,7 @@ def samples(rows: Mapping[str, Sequence[tuple[Tensor, str]]], columns: int = 5) 
 
     Pictures of :data:`SAMPLE` pixels are halved and lose their lower bits: what a photograph weighs is its grain.
     """
-    wide, tall, left = 112, 126, 82  # pixels of a cell, and of the names before the first
+    wide, tall, left = 112, 134, 82  # pixels of a cell, and of the names before the first
     W, H = left + columns * wide, tall * len(rows) + 14
     fig = plt.figure(figsize=(W / DPI, H / DPI), dpi=DPI)
     ax = fig.add_axes((0, 0, 1, 1))
@@ -158,7 +158,7 @@ def samples(rows: Mapping[str, Sequence[tuple[Tensor, str]]], columns: int = 5) 
             half = torch.nn.functional.avg_pool2d(image[None].float(), 2)[0].permute(1, 2, 0) / 255
             shades, x = (half * 15).round().numpy() / 15, left + column * wide
             ax.imshow(shades, extent=(x + 3, x + wide - 3, top + wide - 6, top), interpolation="nearest")
-            ax.text(x + wide / 2, top + wide - 1, words, ha="center", va="center", fontsize=5)
+            ax.text(x + wide / 2, top + wide - 4, words, ha="center", va="top", fontsize=5.5, linespacing=1.1)
     ax.set_xlim(0, W)
     ax.set_ylim(H, 0)
     ax.set_aspect("auto")

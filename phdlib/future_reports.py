@@ -225,7 +225,8 @@ def actions(tables: Tables, reading: str, id: str, draws: int = 1000) -> pd.Data
     rows["All, mean of actions"] = {"windows": "", "takes": ""} | {str(h): f"{plain[h]:.1f}" for h in HORIZONS}
     for label, values in published.table(id).iterrows():
         rows[f"published: {label}"] = {"windows": "", "takes": ""} | {str(h): f"{values[str(h)]:.1f}" for h in HORIZONS}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("action")
+    table = pd.DataFrame.from_dict(rows, orient="index").rename(index={"All": "All, mean of windows"})
+    return table.rename_axis("action")
 
 
 def _cells(values: pd.Series, keys: Sequence[str]) -> dict[str, object]:

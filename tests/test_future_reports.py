@@ -78,7 +78,7 @@ def test_actions_of_ours_then_of_the_paper() -> None:
     one = rows(dict.fromkeys(HORIZONS, 50.0), dict.fromkeys(HORIZONS, 40.0))
     tables = [one.assign(action=np.where(one["take"] == "t0@0", "sit", "walk"))] * 2
     table = actions(tables, "mean_dtw", "phd-table-5", draws=30)
-    assert table.index[:4].tolist() == ["sit", "walk", "All", "All, mean of actions"]
+    assert table.index[:4].tolist() == ["sit", "walk", "All, mean of windows", "All, mean of actions"]
     assert table["windows"].tolist()[:3] == [4, 16, 20] and table["takes"].tolist()[:3] == [1, 4, 5]
     assert "(" not in table.loc["sit", "30"] and table.loc["walk", "30"].startswith("40.")
     assert "(" in table.loc["walk", "30"]

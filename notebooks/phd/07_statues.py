@@ -262,7 +262,7 @@ for action, rows in drawn.items():
             footage("penn", row["part"])[row["clip"]], [row["frame"]]
         )
         part = row["part"].replace("validation", "valid.")
-        words = f"{row['take']} · {row['frame']} · {part}"
+        words = f"{row['take']}\nframe {row['frame']}, {part}"
         pictures[action].append((image, words))
 fig = figures_statues.samples(pictures)
 title = (
