@@ -170,7 +170,7 @@ def figure_6(centred: LiftingModel, causal: LiftingModel, more: int = 6) -> Figu
         note = f"{title}: {-field[0]} frames before, {field[-1]} after"
         ax.set_title(note, fontsize=10, loc="left")
         _time_axis(ax, model)
-        ax.set_xlim(-centred.receptive_field() - 0.5, centred.receptive_field() // 2 + more + 0.5)
+        ax.set_xlim(-causal.receptive_field() - more + 0.5, centred.receptive_field() // 2 + more + 0.5)
     axes[-1].set_xlabel("frame, relative to the one that is predicted (orange)", fontsize=9)
     fig.tight_layout()
     return fig
