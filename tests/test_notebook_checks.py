@@ -57,6 +57,17 @@ def test_a_notebook_judges_the_claims_whose_checks_name_it(name: str) -> None:
     assert judged_in(BY_NAME[name]) | SOON == {check.id for check in checks.checks() if check.notebook == name} | SOON
 
 
+@pytest.mark.parametrize("name", BY_NAME)
+def test_effects_are_entered_for_the_bounds_of_the_check(name: str) -> None:
+    """Where a claim and the names of its bounds stand as text; all else is found out by the run."""
+    for node in ast.walk(tree(BY_NAME[name])):
+        match node:
+            case ast.Call(ast.Attribute(attr="judge"), [ast.Constant(id), ast.Dict(keys), *_]):
+                names = {key.value for key in keys if isinstance(key, ast.Constant)}
+                known = set(checks.check(id).bounds)
+                assert names == known if len(names) == len(keys) else names < known, id
+
+
 def test_what_a_check_needs_is_made_by_a_notebook() -> None:
     made = {id for path in SOURCES for id in notebook.shown_ids(path)}
     made |= {"phd-figure-11", "phd-figure-12"}  # 08_futures counts them up

@@ -16,6 +16,8 @@ from phdlib.statue_timing import (
     MEASURES,
     agreement,
     agreement_by_chance,
+    average,
+    excess,
     joint_speed,
     judged,
     shift_test,
@@ -133,6 +135,13 @@ def test_judged_statues_and_what_chance_has() -> None:
         for name in MEASURES:
             assert row[name] == own.loc[row["frame"], name]
             assert row[f"{name} chance"] == pytest.approx(own[name].mean())
+
+
+def test_hits_are_averaged_alone_and_beyond_chance() -> None:
+    seeds = [pd.DataFrame({"take": ["a", "b"], "hit": hits, "hit chance": [0.25, 0.5]}) for hits in ([1, 1], [1, 0])]
+    share, beyond = (measure(seeds, "hit", np.random.default_rng(0), 500) for measure in (average, excess))
+    assert share.value == pytest.approx(0.75) and beyond.value == pytest.approx(0.75 - 0.375)
+    assert share.low == pytest.approx(0.0) and share.high == pytest.approx(1.0)
 
 
 def test_the_shift_test_tells_luck_from_skill() -> None:
