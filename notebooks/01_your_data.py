@@ -409,7 +409,8 @@ display(Markdown(f"Frames in which every keypoint is filled in or unsure: {fille
 # **Video.** `python -m phdlib.video my_video.mp4 --out my_folder` does all of it: it finds the person with BlazePose (in an
 # environment of its own, made the first time), or takes your detections (`--detections FILE`); lifts them to 3D, predicts
 # what comes next, and writes `poses.npz`, `motion.bvh`, an overlay and a page to look at. The lens of your camera is assumed
-# unless you say it (`--focal PIXELS`), and the output says so. `videopose3d/08_in_the_wild` shows it on three videos.
+# unless you say it (`--focal PIXELS`), and the output says so. `videopose3d/08_in_the_wild` shows it on three videos; there, and
+# in `02_pseudo_ground_truth`, detections become training data.
 #
 # ## What has not been verified
 #

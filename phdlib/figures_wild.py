@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,12 +15,34 @@ from phdlib.crops import crop_boxes
 from phdlib.features import FPS
 from phdlib.figures import blank, draw_skeleton, overlay, turned
 from phdlib.figures_meshes import ImageRow, MeshRow, mesh_strip
-from phdlib.palette import TRUE_BODY
-from phdlib.wild import CONDITIONING, Motion
+from phdlib.palette import BLUE, GREY, ORANGE, RED, TRUE_BODY
+from phdlib.video_frames import VideoInfo
+from phdlib.wild import CONDITIONING, Lifted, Motion
+from phdlib.wild_output import draw_bones
 
 AHEAD = (-14, -7, 0, 5, 10, 15, 20, 25, 30)  # frames at 25 Hz ahead of the last one seen
 
+GROUND = 205  # grey of a frame without its pixels: lighter than what is drawn, darker than white lines
+LEARNED = {  # of models by what is unlabelled, or in the pseudo-ground-truth role
+    "nothing": GREY, "embedded motion": BLUE, "embedded": BLUE, "real video": RED, "Constant": ORANGE,
+}  # fmt: skip
 _ROOM = 1.25  # side of a crop over the diagonal of the keypoints' box
+
+
+def plain(info: VideoInfo, count: int) -> Iterator[np.ndarray]:
+    """As many frames of a video's size that show nothing, to draw on where its own must not be passed on."""
+    yield from (np.full((info.height, info.width, 3), GROUND, dtype=np.uint8) for _ in range(count))
+
+
+def with_keypoints(images: Mapping[int, np.ndarray], motion: Motion) -> dict[int, np.ndarray]:
+    """Frames, by number, with the person's keypoints drawn in."""
+    found = {}
+    for t, image in images.items():
+        picture = Image.fromarray(image)
+        points = motion.clip.keypoints2d[t - motion.first].numpy()
+        draw_bones(picture, points, max(2, round(np.ptp(points, axis=0).max() / 45)))
+        found[t] = np.asarray(picture)
+    return found
 
 
 def pick(images: Iterable[np.ndarray], wanted: Sequence[int]) -> dict[int, np.ndarray]:
@@ -132,3 +154,70 @@ def figure_1(
     video = ImageRow("video", crops, sum(a <= 0 for a in ahead))
     labels = [f"{a:+d}" if a else "0" for a in ahead]
     return mesh_strip([video, body, body.from_side()], labels, title=title, size=size)
+
+
+def before_and_after(motions: Mapping[str, Lifted], frames: Sequence[int], side: float = 60.0) -> Figure:
+    """The keypoints of some frames; below, for each model, the poses that it lifts them to, as seen from ``side``
+    degrees beside the camera, where errors of depth show. ``motions`` by name, all of the same stretch."""
+    first = next(iter(motions.values()))
+    fig, axes = plt.subplots(
+        1 + len(motions), len(frames), figsize=(1.45 * len(frames), 1.75 * (1 + len(motions))), squeeze=False
+    )
+    for column, t in enumerate(frames):
+        points = first.clip.keypoints2d[t - first.first].numpy()
+        middle, half = (points.min(0) + points.max(0)) / 2, 0.62 * np.ptp(points, axis=0).max()
+        overlay(axes[0, column], None, points, (middle[0] - half, middle[0] + half, middle[1] + half, middle[1] - half))
+        axes[0, column].set_title(f"{t / first.clip.fps:.2f} s", fontsize=8)
+        for row, motion in enumerate(motions.values(), start=1):
+            ax = axes[row, column]
+            draw_skeleton(ax, turned(motion.clip.joints3d[t - motion.first].numpy(), side))
+            ax.set_xlim(-0.8, 0.8)
+            ax.set_ylim(-1.05, 1.3)
+            blank(ax)
+    for row, label in enumerate(("keypoints", *motions)):
+        axes[row, 0].text(-0.1, 0.5, label, transform=axes[row, 0].transAxes, rotation=90, ha="center", va="center",
+                          fontsize=8)  # fmt: skip
+    fig.subplots_adjust(left=0.035, right=0.995, top=0.95, bottom=0.02, wspace=0.02, hspace=0.03)
+    return fig
+
+
+def seeds_apart(values: Mapping[str, Mapping[str, Sequence[float]]], ylabel: str) -> Figure:
+    """A dot per seed: groups along the axis, in each the models of :data:`LEARNED` side by side; a bar at the mean."""
+    methods = list(dict.fromkeys(name for group in values.values() for name in group))
+    fig, ax = plt.subplots(figsize=(1.2 + 1.5 * len(values), 3.0))
+    for g, group in enumerate(values.values()):
+        for m, method in enumerate(methods):
+            if method not in group:
+                continue
+            x = g + 0.22 * (m - (len(methods) - 1) / 2)
+            color = LEARNED[method]
+            ax.plot([x] * len(group[method]), group[method], "o", ms=4, color=color, label="" if g else method)
+            ax.plot([x - 0.07, x + 0.07], [np.mean(group[method])] * 2, color=color, lw=2)
+    ax.set_xticks(range(len(values)), list(values))
+    ax.set_ylabel(ylabel)
+    ax.set_ylim(bottom=0)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize=8, ncols=len(methods), loc="upper center", bbox_to_anchor=(0.5, 1.15))
+    fig.tight_layout()
+    return fig
+
+
+def futures_of_roles(
+    values: Mapping[str, Mapping[str, Mapping[int, Sequence[float]]]], ylabels: Mapping[str, str]
+) -> Figure:
+    """A graph per test, a line per model of :data:`LEARNED` over the frames ahead, a dot per seed: ``values`` by test,
+    model and horizon."""
+    fig, axes = plt.subplots(1, len(values), figsize=(3.4 * len(values), 3.0), squeeze=False)
+    for ax, (test, methods) in zip(axes[0], values.items(), strict=True):
+        for method, by_horizon in methods.items():
+            at, color = list(by_horizon), LEARNED[method]
+            ax.plot(at, [np.mean(by_horizon[h]) for h in at], color=color, lw=1.5, label=method)
+            for h in at:
+                ax.plot([h] * len(by_horizon[h]), by_horizon[h], "o", ms=3, color=color)
+        ax.set_title(test, fontsize=9)
+        ax.set_xlabel("frames ahead")
+        ax.set_ylabel(ylabels[test])
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0, 0].legend(frameon=False, fontsize=8)
+    fig.tight_layout()
+    return fig

@@ -2,9 +2,9 @@
 
     python -m phdlib.video VIDEO --out DIR [--detections FILE] [--focal PIXELS] [--profile standard]
 
-Writes poses.npz, motion.bvh and body.bvh, overlay.mp4 and page.html. 2D keypoints come from BlazePose, in an
-environment of its own that is made the first time, or from a file (forms: see :mod:`phdlib.detection_files`). The video
-is read twice, frame by frame, and never kept.
+Writes poses.npz, motion.bvh and body.bvh, overlay.mp4 and page.html, in stages that it counts. 2D keypoints come from
+BlazePose, in an environment of its own that is made the first time, or from a file (forms: see
+:mod:`phdlib.detection_files`). The video is read twice, frame by frame, and never kept.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 DETECTORS = ("blazepose",)
 SHORTEST = 3  # frames in a row with a person, to be worth a thought
+STAGES = ("2D keypoints", "models", "3D and futures", "overlay.mp4", "numbers, motion and page")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +57,11 @@ def analyse(
     intrinsics: Tensor | None = None,
     profile: str | None = None,
     models: Models | None = None,
+    stage: Callable[[str], None] = lambda what: None,
 ) -> Analysis:
     """All about one video, nothing written. ``detections``: a file instead of the detector. Of a calibrated camera, the
     nine ``intrinsics``; else ``focal`` in pixels, or None for :func:`phdlib.wild_camera.assumed_intrinsics`'s default.
-    ``models``: in place of those of ``profile``.
+    ``models``: in place of those of ``profile``. ``stage`` is told which of :data:`STAGES` begins, up to the third.
 
     ``FileNotFoundError`` or ``ValueError`` for files that are not what they should be, and for a video without a
     person; ``OSError`` where the detector cannot be made.
@@ -73,13 +75,16 @@ def analyse(
     profile, info = settings.check_profile(profile or settings.current_profile()), probe(video)
     lens = "calibrated" if intrinsics is not None else "as given" if focal is not None else ASSUMED
     intrinsics = assumed_intrinsics(info.width, info.height, focal) if intrinsics is None else intrinsics
+    stage(STAGES[0])
     found = keypoints(info, detections)
     clips = to_clips(found, info.path.stem, shortest=SHORTEST)
     if not clips:
         raise ValueError(
             f"{video}: found no person for {SHORTEST} frames in a row among {len(found)}, expected one somewhere"
         )
+    stage(STAGES[1])
     models = models or wild.trained_models(profile)
+    stage(STAGES[2])
     motions = [wild.reconstruct(clip, first_frame(clip), intrinsics, models) for clip in clips]
     lines = statement(info, found, intrinsics, lens, models.profile)
     return Analysis(info, found, motions, [*lines, *summary(motions, filled(found, motions), len(found))])
@@ -95,14 +100,22 @@ def run(video: str | Path, out: str | Path, **given) -> dict[str, Path]:
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"--out {folder}: found a file, expected a folder or a name that is free")
-    done = analyse(video, **given)
-    print("\n".join(done.lines))
+    done = analyse(video, **given, stage=announce)
+    print("\n".join(done.lines), flush=True)
+    announce(STAGES[3])
+    shown = progress(frames(video), len(done.found), "overlay")
+    overlay = wild_output.save_overlay(folder / "overlay.mp4", done.info, shown, done.motions, done.filled)
+    announce(STAGES[4])
     written = {"poses": wild_output.save_poses(folder / "poses.npz", done.found, done.motions, {"says": done.lines})}
     written |= {path.stem: path for path in wild_output.save_motion(folder, done.motions)}
-    shown = progress(frames(video), len(done.found), "overlay")
-    written["overlay"] = wild_output.save_overlay(folder / "overlay.mp4", done.info, shown, done.motions, done.filled)
+    written["overlay"] = overlay
     written["page"] = wild_output.save_page(folder / "page.html", done.info.path.name, done.motions, done.lines)
     return written
+
+
+def announce(what: str) -> None:
+    """A line with the number of a stage."""
+    print(f"[{STAGES.index(what) + 1}/{len(STAGES)}] {what}", flush=True)
 
 
 def keypoints(info: VideoInfo, detections: str | Path | None = None) -> Detections:

@@ -20,6 +20,7 @@ from phdlib.features import FPS, Features
 from phdlib.lifting import predict
 from phdlib.phd_model import PHD
 from phdlib.regressor import split_omega
+from phdlib.resample import resampled
 from phdlib.skeleton import H36M17
 from phdlib.wild_camera import View, look_at_person, place, project
 
@@ -36,6 +37,16 @@ class Models(NamedTuple):
     phd: PHD
     phi: Features
     profile: str
+
+
+class Lifted(NamedTuple):
+    """The first five fields of :class:`Motion`: what a lifter alone tells."""
+
+    first: int
+    clip: Clip
+    intrinsics: Tensor
+    view: View
+    reprojected: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,16 +94,6 @@ def _trained(experiment: Any) -> bool:
     return experiment.prepared().infra.status() == "completed"
 
 
-def resampled(values: Tensor, fps: float, to: float) -> Tensor:
-    """(T, ...) at another rate, on straight lines between frames: as many frames as begin within the time of T."""
-    T = len(values)
-    at = torch.arange(int((T - 1) * to / fps + 1e-6) + 1, dtype=torch.float64) * (fps / to)
-    low = at.floor().long().clamp(max=T - 1)
-    high = (low + 1).clamp(max=T - 1)
-    part = (at - low).to(values).view(-1, *[1] * (values.dim() - 1))
-    return values[low] * (1 - part) + values[high] * part
-
-
 @torch.no_grad()
 def lift(model: nn.Module, view: View, fps: float) -> Tensor:
     """Poses (T, 17, 3) of all frames in the shown camera's axes, metres relative to the root: by way of 50 Hz."""
@@ -133,26 +134,39 @@ def bodies(models: Models, view: View, fps: float, every: int = EVERY) -> Bodies
 
 
 @torch.no_grad()
+def lifted(clip: Clip, first: int, intrinsics: Tensor, lifter: nn.Module) -> Lifted:
+    """What a lifter (folded or not) makes of a clip's keypoints without gaps, H36M-17 in pixels, and where the person
+    has to be for it."""
+    view = look_at_person(clip.keypoints2d, intrinsics)
+    joints = view.back(lift(lifter, view, clip.fps))
+    trajectory = place(joints, view.rays, _weights(clip), clip.fps)
+    reprojected = project(joints + trajectory[:, None], intrinsics)
+    return Lifted(first, replace(clip, joints3d=joints, trajectory=trajectory), intrinsics, view, reprojected)
+
+
+def _weights(clip: Clip) -> Tensor:
+    """(T, J) how much each joint counts when a person is placed."""
+    return torch.ones(clip.keypoints2d.shape[:2]) if clip.visible is None else 0.2 + 0.8 * clip.visible.float()
+
+
+@torch.no_grad()
 def reconstruct(clip: Clip, first: int, intrinsics: Tensor, models: Models) -> Motion:
     """All of :class:`Motion` from a clip's keypoints without gaps, H36M-17 in pixels. ``visible`` weighs the joints
     when the person is placed."""
-    view = look_at_person(clip.keypoints2d, intrinsics)
-    joints = view.back(lift(models.lifter, view, clip.fps))
-    weights = torch.ones(joints.shape[:2]) if clip.visible is None else 0.2 + 0.8 * clip.visible.float()
-    trajectory = place(joints, view.rays, weights, clip.fps)
+    by_lifter = lifted(clip, first, intrinsics, models.lifter)
+    view = by_lifter.view
     found = bodies(models, view, clip.fps)
     regressor = load_body().keypoints(H36M17)
     shape = found.beta.expand(len(found.theta), -1)
     theta = turned_back(found.theta, view.camera.rotation)
     read = regressor(theta, shape)
-    rays, w = (resampled(x, clip.fps, FPS) for x in (view.rays, weights))
+    rays, w = (resampled(x, clip.fps, FPS) for x in (view.rays, _weights(clip)))
     future = turned_back(found.future_theta, view.camera.rotation)
     ahead = regressor(future.flatten(0, 1), found.beta.expand(future.shape[:2].numel(), -1)).unflatten(
         0, future.shape[:2]
     )
     return Motion(
-        first, replace(clip, joints3d=joints, trajectory=trajectory), intrinsics, view,
-        project(joints + trajectory[:, None], intrinsics), theta, found.beta,
+        *by_lifter, theta, found.beta,
         place(read - read[:, :1], rays, w, FPS), found.present, future, ahead - ahead[:, :, :1],
     )  # fmt: skip
 
@@ -165,6 +179,6 @@ def turned_back(theta: Tensor, rotation: Tensor) -> Tensor:
     return torch.cat((whole, theta[..., 3:]), dim=-1)
 
 
-def reprojection_error(motion: Motion) -> np.ndarray:
+def reprojection_error(motion: Lifted | Motion) -> np.ndarray:
     """(T,) mean distance in pixels of the reprojected joints from the keypoints that were found."""
     return (motion.reprojected - motion.clip.keypoints2d).norm(dim=-1).nanmean(-1).numpy()

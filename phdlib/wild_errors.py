@@ -1,4 +1,5 @@
-"""How far off 3D poses from one view are, where several calibrated views tell a reference."""
+"""How far off 3D poses from one view are, where several calibrated views tell a reference; and what a single view says
+against its own poses, where nothing does."""
 
 from __future__ import annotations
 
@@ -6,13 +7,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from phdlib.backprojection import bone_lengths
 from phdlib.camera import Camera
 from phdlib.metrics import mpjpe, n_mpjpe, p_mpjpe
 from phdlib.skeleton import H36M17
-from phdlib.wild import Motion
+from phdlib.wild import Lifted, Motion, reprojection_error
 
 
-def view_errors(motion: Motion, camera: Camera, reference: Float[Tensor, "T 17 3"], first: int) -> dict[str, float]:
+def view_errors(
+    motion: Lifted | Motion, camera: Camera, reference: Float[Tensor, "T 17 3"], first: int
+) -> dict[str, float]:
     """Errors in mm of one view's lifted poses; ``reference`` in the world, its frame t being the video's ``first`` + t.
 
     ``frames`` that have a whole reference and were lifted; "MPJPE", "N-MPJPE", "P-MPJPE" means over them, "MPJPE,
@@ -46,3 +50,21 @@ def sides_swapped(keypoints: Float[Tensor, "T 17 2"], truth: Float[Tensor, "T 17
         return (points - truth).norm(dim=-1).mean(-1)
 
     return off(keypoints[:, list(H36M17.mirror)]) < off(keypoints)
+
+
+def inconsistency(motion: Lifted | Motion, bones: Float[Tensor, 16]) -> dict[str, float]:
+    """What lifted poses (T, 17, 3) lack that all true ones have, without a reference. None of it sees a wrong depth.
+
+    "reprojection, %": how far the poses, put where they fit best, fall from their own keypoints, in percent of the
+    longer side of the box around these; "bones off, mm": how far the mean length of a bone is from ``bones``, metres in
+    the order of the skeleton's bones; "bones spread, %": the standard deviation of a bone's length over time, in
+    percent of its mean. All are means over frames or bones.
+    """
+    points = motion.clip.keypoints2d
+    size = (points.amax(1) - points.amin(1)).amax(-1)
+    length = bone_lengths(motion.clip.joints3d, motion.clip.skeleton)
+    return {
+        "reprojection, %": 100 * (torch.from_numpy(reprojection_error(motion)) / size).nanmean().item(),
+        "bones off, mm": 1000 * (length.mean(0) - bones).abs().mean().item(),
+        "bones spread, %": 100 * (length.std(0) / length.mean(0)).mean().item(),
+    }

@@ -38,13 +38,15 @@ def penn_clip() -> Path | None:
 
 
 def stand_in(frames: int = 60) -> tuple[Path, Path]:
-    """A video of nothing but grey and detections of a person in it, a walk of the embedded data: what a notebook runs
-    on where there is no network, or no time."""
+    """A video of nothing but grey and detections of a person in it, a test take of the embedded data that is long
+    enough, or the longest: what a notebook runs on where there is no network, or no time."""
     from phdlib.body import load_body
     from phdlib.experiments import load_clips
 
     folder = cache_dir() / "stand-in"
-    clip = next(c for c in load_clips(settings.current_motion(), "gt", "test") if len(c) >= 2 * frames).every(2)
+    clips = load_clips(settings.current_motion(), "gt", "test")
+    clip = next((c for c in clips if len(c) >= 2 * frames), max(clips, key=len)).every(2)
+    frames = min(frames, len(clip))
     camera = clip.camera
     theta, beta = clip.theta[:frames], clip.beta[None].expand(frames, -1)
     body = load_body()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ from phdlib.wild_camera import project
 MOST_SHOWN = 250  # frames of a page's player
 REPROJECTED, PREDICTED = "#FFFFFF", "#6FA3DB"
 GREY = "#9A9A9A"  # a keypoint that was filled
+LEGEND = {
+    LEFT: "keypoints, left limbs", RIGHT: "keypoints, right limbs", GREY: "keypoints, some filled in",
+    REPROJECTED: "3D pose, put back", PREDICTED: "PHD's prediction",
+}  # fmt: skip
 
 
 def save_poses(path: Path, found: Detections, motions: Sequence[Motion], about: Mapping[str, Any]) -> Path:
@@ -100,17 +105,45 @@ def save_motion(folder: Path, motions: Sequence[Motion]) -> list[Path]:
 def save_overlay(
     path: Path, info: VideoInfo, images: Iterable[np.ndarray], motions: Sequence[Motion], flags: np.ndarray
 ) -> Path:
-    """The video with the keypoints in colours (left blue, right orange), the 3D pose put back into the image thin and
-    white over them, and, after its last frame, what PHD expects to follow, over that frame."""
-    last = None
+    """:func:`overlay_frames` as a video."""
     with VideoWriter(path, info.width, info.height, info.fps) as writer:
-        for t, image in enumerate(images):
-            last = overlay_frame(image, t, motions, bool(flags[t].any()) if t < len(flags) else False)
-            writer.write(last)
-            last = image
-        for future in _coming(motions, info, t + 1) if last is not None else ():
-            writer.write(future_frame(last, future))
+        for image in overlay_frames(info, images, motions, flags):
+            writer.write(image)
     return path
+
+
+def overlay_frames(
+    info: VideoInfo, images: Iterable[np.ndarray], motions: Sequence[Motion], flags: np.ndarray
+) -> Iterator[np.ndarray]:
+    """The video with the keypoints in colours (left blue, right orange), the 3D pose put back into the image thin and
+    white over them, and, after its last frame, what PHD expects to follow, over that frame; a legend in a corner."""
+    t, last = -1, None
+    for t, last in enumerate(images):
+        yield with_legend(overlay_frame(last, t, motions, bool(flags[t].any()) if t < len(flags) else False))
+    for future in _coming(motions, info, t + 1) if last is not None else ():
+        yield with_legend(future_frame(last, future))
+
+
+def with_legend(image: np.ndarray) -> np.ndarray:
+    """An image with the colours of the overlay explained in its lower left corner."""
+    picture, key = Image.fromarray(image), _legend(image.shape[0])
+    picture.paste(key, (4, picture.height - key.height - 4), key)
+    return np.asarray(picture)
+
+
+@lru_cache(maxsize=4)
+def _legend(height: int) -> Image.Image:
+    """Of an image so many pixels high: a line of each colour and what it means, on a dark ground."""
+    size = max(9, height // 40)
+    rows = len(LEGEND)
+    key = Image.new("RGBA", (round(14.5 * size), round(1.4 * size * rows + 0.6 * size)), (0, 0, 0, 150))
+    draw = ImageDraw.Draw(key)
+    for row, (color, text) in enumerate(LEGEND.items()):
+        y = round((1.4 * row + 0.3) * size)
+        middle = y + round(0.65 * size)
+        draw.line([(0.4 * size, middle), (2 * size, middle)], fill=color, width=max(2, size // 4))
+        draw.text((2.5 * size, y), text, fill="white", font_size=size)
+    return key
 
 
 def overlay_frame(image: np.ndarray, t: int, motions: Sequence[Motion], was_filled: bool = False) -> np.ndarray:

@@ -9,15 +9,31 @@ import torch
 from wild_files import detections, person, untrained, write_video
 
 from phdlib import video, wild
+from phdlib.backprojection import bone_lengths
 from phdlib.data.bvh import read_bvh
 from phdlib.detection_files import write_detections
 from phdlib.detections import coco_to_h36m, to_clips
-from phdlib.figures_wild import AHEAD, cut, figure_1, liveliest, pick, shown_frames, stills, strip
+from phdlib.figures_wild import (
+    AHEAD,
+    GROUND,
+    before_and_after,
+    cut,
+    figure_1,
+    futures_of_roles,
+    liveliest,
+    pick,
+    plain,
+    seeds_apart,
+    shown_frames,
+    stills,
+    strip,
+    with_keypoints,
+)
 from phdlib.skeleton import H36M17
 from phdlib.video_frames import frames, probe
 from phdlib.wild_camera import PERSON, assumed_intrinsics, look_at_person, place, project, turn_to_axis
-from phdlib.wild_errors import sides_swapped, view_errors
-from phdlib.wild_output import overlay_frame
+from phdlib.wild_errors import inconsistency, sides_swapped, view_errors
+from phdlib.wild_output import LEGEND, overlay_frame, overlay_frames, with_legend
 
 SIZE = (640, 480)
 
@@ -166,6 +182,8 @@ def test_the_command_writes_everything(tmp_path, analysed, monkeypatch, capsys):
     text = capsys.readouterr().out
     assert "focal length 160 pixels (assumed, the image's diagonal" in text
     assert "A person in 58 of 60 frames, in 1 stretch; in 2 frames some keypoints were filled in" in text
+    heads = [line for line in text.splitlines() if line.startswith("[")]
+    assert heads == [f"[{i}/5] {what}" for i, what in enumerate(video.STAGES, start=1)]
     names = {"poses.npz", "motion.bvh", "body.bvh", "overlay.mp4", "page.html", "plotly.min.js"}
     assert {p.name for p in out.iterdir()} == names
 
@@ -217,6 +235,13 @@ def test_figures_show_the_right_frames(analysed):
     assert sorted(images) == sorted(set(wanted))
     for fig in (figure_1(images, motion, which), strip({20: images[wanted[0]]}, motion), stills(images)):
         assert fig.axes
+    fig = before_and_after({"one": motion, "two": motion}, [10, 20, 30])
+    assert len(fig.axes) == 9
+    assert (
+        len(seeds_apart({"a": {"nothing": [1.0, 2.0], "real video": [3.0]}, "b": {"nothing": [1.0]}}, "mm").axes) == 1
+    )
+    values = {"t": {"embedded": {1: [1.0, 2.0]}, "Constant": {1: [2.0]}}, "u": {"real video": {0: [5.0]}}}
+    assert [ax.get_ylabel() for ax in futures_of_roles(values, {"t": "mm", "u": "%"}).axes] == ["mm", "%"]
     assert len(AHEAD) == len(shown_frames(motion, 0))
 
 
@@ -235,6 +260,59 @@ def test_overlays_draw_where_the_person_is(analysed):
     assert drawn.any() and not overlay_frame(black, 0, done.motions).any()  # nobody is in frame 0
     x, y = done.motions[0].clip.keypoints2d[18, H36M17.index("left_hip")].round().int().tolist()
     assert drawn[y - 2 : y + 3, x - 2 : x + 3].any()
+
+
+def test_an_overlay_explains_its_colours_in_every_frame(analysed):
+    path, found = analysed
+    done = video.analyse(path, detections=found, models=untrained(), profile="smoke")
+    shown = list(overlay_frames(done.info, plain(done.info, 60), done.motions, done.filled))
+    assert len(shown) == 90 and all(image.shape == (96, 128, 3) for image in shown)
+    large = with_legend(np.full((480, 640, 3), 100, dtype=np.uint8))
+    corner = large[-120:, :200].reshape(-1, 3)
+    for color in LEGEND:
+        wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+        assert (np.abs(corner.astype(int) - wanted).sum(1) < 12).sum() > 20, color
+    assert (large[:300] == 100).all() and (large[:, 300:] == 100).all()
+
+
+def test_a_picture_without_pixels_shows_the_keypoints_alone(analysed):
+    path, found = analysed
+    done = video.analyse(path, detections=found, models=untrained(), profile="smoke")
+    motion = done.motions[0]
+    images = pick(plain(done.info, 21), [10, 20])
+    assert sorted(images) == [10, 20] and all((image == GROUND).all() for image in images.values())
+    drawn = with_keypoints(images, motion)
+    assert all((image == GROUND).all() for image in images.values())  # not drawn into
+    x, y = motion.clip.keypoints2d[18, H36M17.index("left_hip")].round().int().tolist()
+    assert (drawn[20][y - 1 : y + 2, x - 1 : x + 2] != GROUND).any() and (drawn[20][:5] == GROUND).all()
+
+
+def test_a_lifter_alone_says_what_it_says_with_phd():
+    (clip,) = to_clips(detections(40, SIZE), "v")
+    lens, models = assumed_intrinsics(*SIZE), untrained()
+    whole, alone = wild.reconstruct(clip, 0, lens, models), wild.lifted(clip, 0, lens, models.lifter)
+    assert torch.equal(whole.clip.joints3d, alone.clip.joints3d)
+    assert torch.equal(whole.clip.trajectory, alone.clip.trajectory)
+    assert torch.equal(whole.reprojected, alone.reprojected)
+
+
+def test_true_poses_are_consistent_and_others_are_not():
+    (clip,) = to_clips(detections(40, SIZE), "v")
+    motion = wild.lifted(clip, 0, assumed_intrinsics(*SIZE), untrained().lifter)
+    true = h36m_person(40)
+    bones = bone_lengths(true, H36M17).mean(0)
+    perfect = motion._replace(clip=replace(motion.clip, joints3d=true), reprojected=clip.keypoints2d)
+    found = inconsistency(perfect, bones)
+    assert found["reprojection, %"] == 0 and found["bones off, mm"] < 1e-3
+    size = (clip.keypoints2d.amax(1) - clip.keypoints2d.amin(1)).amax(-1)
+    moved = perfect._replace(reprojected=clip.keypoints2d + 0.1 * size[:, None, None] * torch.tensor([1.0, 0.0]))
+    assert inconsistency(moved, bones)["reprojection, %"] == pytest.approx(10, rel=1e-4)
+    larger = inconsistency(perfect._replace(clip=replace(perfect.clip, joints3d=1.5 * true)), bones)
+    assert larger["bones off, mm"] == pytest.approx(500 * bones.mean().item(), rel=1e-3)
+    assert larger["bones spread, %"] == pytest.approx(found["bones spread, %"], rel=1e-3)
+    breathing = true * (1 + 0.2 * torch.sin(torch.arange(40.0)))[:, None, None]
+    worse = inconsistency(perfect._replace(clip=replace(perfect.clip, joints3d=breathing)), bones)
+    assert worse["bones spread, %"] > 5 + found["bones spread, %"]
 
 
 def test_errors_against_a_reference_are_of_the_right_frames():

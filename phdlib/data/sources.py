@@ -125,7 +125,7 @@ _NO_BODIES = (
 SOURCES: dict[str, Source] = {
     "embedded": Source(_embedded_clips, _embedded_key, notebooks=("*",)),
     "cmu": Source(
-        _embedded_clips, _embedded_key, notebooks=("01_your_data", "videopose3d/*", "phd/*"),
+        _embedded_clips, _embedded_key, notebooks=("01_your_data", "02_pseudo_ground_truth", "videopose3d/*", "phd/*"),
         why_not="00_data is about the motion that comes with the repository",
     ),
     "human36m": Source(
