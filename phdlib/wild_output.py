@@ -126,15 +126,15 @@ def overlay_frames(
 
 def with_legend(image: np.ndarray) -> np.ndarray:
     """An image with the colours of the overlay explained in its lower left corner."""
-    picture, key = Image.fromarray(image), _legend(image.shape[0])
+    picture, key = Image.fromarray(image), _legend(min(image.shape[:2]))
     picture.paste(key, (4, picture.height - key.height - 4), key)
     return np.asarray(picture)
 
 
 @lru_cache(maxsize=4)
-def _legend(height: int) -> Image.Image:
-    """Of an image so many pixels high: a line of each colour and what it means, on a dark ground."""
-    size = max(9, height // 40)
+def _legend(side: int) -> Image.Image:
+    """For an image whose shorter side has so many pixels: a line of each colour and what it means, on a dark ground."""
+    size = max(9, side // 36)
     rows = len(LEGEND)
     key = Image.new("RGBA", (round(14.5 * size), round(1.4 * size * rows + 0.6 * size)), (0, 0, 0, 150))
     draw = ImageDraw.Draw(key)
@@ -213,10 +213,13 @@ def save_page(path: Path, title: str, motions: Sequence[Motion], lines: Sequence
         theta = torch.cat((seen, motion.future_theta[-1]))
         colours = ["conditioning"] * len(seen) + ["latent"] * (len(theta) - len(seen))
         player = mesh_player({"PHD": Moving(theta, motion.beta, colours)}, FPS, first=1 - CONDITIONING)
+        player.update_layout(scene_camera_eye={"x": 0.25, "y": -2.0, "z": 0.25})  # head and feet in sight
         figures.append(("The last frames that were seen (yellow) and what PHD expects to follow (blue)", player))
     body = "".join(f"<p>{escape(line)}</p>" for line in lines)
     for i, (heading, figure) in enumerate(figures):
-        body += f"<h2>{heading}</h2>" + figure.to_html(full_html=False, include_plotlyjs=False, div_id=f"player{i}")
+        figure.update_layout(margin={"b": 30})  # or the numbers under the slider are cut
+        page = figure.to_html(full_html=False, include_plotlyjs=False, div_id=f"player{i}", auto_play=False)
+        body += f"<h2>{heading}</h2>{page}"
     style = "body{font:15px sans-serif;max-width:60rem;margin:2rem auto}p{color:#444;margin:.3rem 0}"
     page = (
         f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{style}</style>'
