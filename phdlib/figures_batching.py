@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from phdlib.figures import LEFT, MIDDLE, RIGHT
-from phdlib.palette import BLUE, GREEN
+from phdlib.figures import MIDDLE, RIGHT
+from phdlib.palette import BLUE, GREEN, GREY
 from phdlib.statistics import Effect
 
 
@@ -103,7 +103,7 @@ def by_epoch(errors: Mapping[str, Sequence[Sequence[float]]], last: int) -> Figu
     """Test MPJPE in mm after each of the last epochs, the very last being number ``last``: a line per seed, for each of
     two schedules by name."""
     fig, ax = plt.subplots(figsize=(6, 3.2))
-    for (name, seeds), color in zip(errors.items(), (RIGHT, LEFT), strict=True):
+    for (name, seeds), color in zip(errors.items(), (GREY, BLUE), strict=True):
         for i, of_seed in enumerate(seeds):
             epochs = range(last - len(of_seed) + 1, last + 1)
             ax.plot(epochs, of_seed, "o-", color=color, ms=3, lw=1.2, alpha=0.8, label=None if i else name)

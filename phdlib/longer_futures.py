@@ -6,7 +6,7 @@ clips of 60 frames, so half as many frames again per step. Clips that are shorte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import exca
@@ -16,7 +16,8 @@ from pydantic import PositiveInt
 from phdlib import phd_profiles
 from phdlib.data import phd_role
 from phdlib.data.phd_role import CONDITIONING
-from phdlib.long_rollouts import LongRollouts, stretch
+from phdlib.failures import TRAINED
+from phdlib.long_rollouts import METHODS, LongRollouts, stretch
 from phdlib.phd_experiments import PHDExperiment, StageResult, run_stages
 from phdlib.phd_training import FutureRecipe
 from phdlib.statistics import Effect, bootstrap
@@ -73,16 +74,27 @@ def long_enough(role: str, frames: int = CONDITIONING + AHEAD) -> tuple[int, int
     return sum(length >= frames for length in lengths), len(lengths)
 
 
-def gain_after(
-    short: Sequence[LongRollouts], long: Sequence[LongRollouts], rng: np.random.Generator, first: int = 36
-) -> Effect:
-    """By how much the error of the frames from ``first`` to 60 is lower with the longer training, mm. Seed by seed: the
-    n-th of both begin with the same stage 1."""
-    both = [stretch(rollouts, "model", first, 60) for rollouts in (short, long)]
-    return bootstrap(both, "value", lambda a, b: a - b, rng, paired=True)
+def gains(short: Sequence[LongRollouts], long: Sequence[LongRollouts]) -> dict[str, Effect]:
+    """What the longer training takes away, mm: of the mean error of the frames 36 to 60 ("later"), and of its rise from
+    the frames 26-35 to 51-60 ("rise"). Seed by seed: the n-th of both begin with the same stage 1."""
+
+    def effect(spans: Sequence[tuple[int, int]], statistic: Callable[..., float]) -> Effect:
+        parts = [stretch(rollouts, METHODS[0], *span) for rollouts in (short, long) for span in spans]
+        return bootstrap(parts, "value", statistic, np.random.default_rng(0), paired=True)
+
+    late = ((51, 60), (26, 35))
+    return {
+        "later": effect([(36, 60)], lambda a, b: a - b),
+        "rise": effect(late, lambda far, near, far_long, near_long: (far - near) - (far_long - near_long)),
+    }
 
 
-def gain_in_rise(short: Sequence[LongRollouts], long: Sequence[LongRollouts], rng: np.random.Generator) -> Effect:
-    """By how much less the error rises from the frames 26-35 to 51-60 with the longer training, mm."""
-    four = [stretch(r, "model", *frames) for r in (short, long) for frames in ((51, 60), (26, 35))]
-    return bootstrap(four, "value", lambda late, early, later, before: late - early - later + before, rng, paired=True)
+def errors_by_stretch(short: Sequence[LongRollouts], long: Sequence[LongRollouts]) -> dict[str, float]:
+    """Mean error of both trainings, mm, up to frame 25, from there to 35, and later."""
+    return {
+        f"frames {first} to {last}, trained with {ahead}": float(
+            np.mean([r.errors[METHODS[0]][:, first - 1 : last].mean() for r in rollouts])
+        )
+        for first, last in ((1, 25), (26, 35), (36, 60))
+        for ahead, rollouts in ((TRAINED, short), (AHEAD, long))
+    }

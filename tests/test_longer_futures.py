@@ -10,9 +10,10 @@ from test_phd_experiments import small_data as small_data  # an autouse fixture:
 
 from phdlib import phd_experiments, phd_profiles
 from phdlib.long_rollouts import LongRollouts
-from phdlib.longer_futures import LongerExperiment, LongerRecipe, gain_after, gain_in_rise, long_enough, longer
+from phdlib.longer_futures import LongerExperiment, LongerRecipe, errors_by_stretch, gains, long_enough, longer
 from phdlib.phd_training import FutureRecipe
 from phdlib.runs import read_or_run
+from phdlib.statistics import Effect
 
 
 def small(**recipe: float) -> LongerExperiment:
@@ -65,7 +66,9 @@ def test_gains_are_those_of_the_curves() -> None:
 
     time = np.arange(1.0, 61)
     short, long = [rollouts(time), rollouts(time + 5)], [rollouts(0.8 * time), rollouts(0.8 * time + 5)]
-    rng = np.random.default_rng(0)
-    assert gain_after(short, long, rng).value == pytest.approx(0.2 * 48)
-    assert gain_in_rise(short, long, rng).value == pytest.approx(0.2 * 25)
-    assert gain_after(short, short, rng).low == pytest.approx(0)
+    found = gains(short, long)
+    assert found["later"].value == pytest.approx(0.2 * 48) and found["rise"].value == pytest.approx(0.2 * 25)
+    assert gains(short, short)["later"] == pytest.approx(Effect(0, 0, 0))
+    means = errors_by_stretch(short, long)
+    assert means["frames 1 to 25, trained with 25"] == pytest.approx(13 + 2.5)
+    assert means["frames 36 to 60, trained with 45"] == pytest.approx(0.8 * 48 + 2.5)
