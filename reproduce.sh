@@ -14,7 +14,8 @@ Options
   --profile NAME   smoke     minutes: everything runs, the numbers mean nothing
                    standard  the default: widths and data cut so that two cores suffice
                    paper     the papers' sizes, for one or several GPUs
-  --data NAME      what to run on; the default, embedded, comes with the repository
+  --data NAME      what to run on; the default, embedded, comes with the repository; cmu, human36m, humaneva and penn
+                   are read from the folder that PHDLIB_DATA names
   --only PATTERN   a notebook, table or figure: videopose3d, 02_supervised, videopose3d-table-2, '*figure-4'
   --jobs N         processes for what is costly (default: one per core)
   --cluster NAME   hand trainings to a cluster instead, each as a job: slurm, or local to try it on this machine;
@@ -42,7 +43,9 @@ while [ -L "$here" ]; do
 done
 root=$(cd -P "$(dirname "$here")" && pwd)
 
-case ${PHDLIB_CACHE-} in '' | /* | '~'*) ;; *) export PHDLIB_CACHE=$PWD/$PHDLIB_CACHE ;; esac # as its user meant it
+for name in PHDLIB_CACHE PHDLIB_DATA PHDLIB_VENV; do # relative to where the user is, as meant
+  case ${!name-} in '' | /* | '~'*) ;; *) export "$name=$PWD/${!name}" ;; esac
+done
 
 # --- what is asked: checked before anything is installed -------------------------------------------------------------
 names() { # names LIST: the strings of a list in phdlib/settings.py, which is where they are defined
@@ -53,11 +56,6 @@ check() { # check WHAT NAME ALLOWED...
   local what=$1 name=$2
   shift 2
   case $name in '' | *' '*) ;; *) case " $* " in *" $name "*) return ;; esac ;; esac
-  if [ "$what" = data ]; then
-    case " $(names PLANNED_DATA_SOURCES) " in
-      *" $name "*) fail 2 "--data $name is planned but not built yet; choose one of: $*" ;;
-    esac
-  fi
   fail 2 "--$what $name is unknown; choose one of: $*"
 }
 
@@ -85,7 +83,11 @@ if [ "$action" = run ]; then
     # shellcheck disable=SC2046  # a list of names is meant to be split
     case $option in
       --profile) check profile "$value" $(names PROFILES) ;;
-      --data) check data "$value" $(names DATA_SOURCES) ;;
+      --data)
+        check data "$value" $(names DATA_SOURCES)
+        [ "$value" = embedded ] || [ -n "${PHDLIB_DATA-}" ] ||
+          fail 2 "--data $value needs PHDLIB_DATA, the folder of your data; notebooks/01_your_data.py says how it looks"
+        ;;
       --cluster) check cluster "$value" $(names CLUSTERS) ;;
       --jobs) case $value in '' | *[!0-9]* | 0*) fail 2 "--jobs $value: expected a number from 1 up" ;; esac ;;
       --only) [ -n "$value" ] || fail 2 "--only needs a value; see ./reproduce.sh --help" ;;
@@ -102,8 +104,8 @@ venv=${PHDLIB_VENV:-$root/.venv}
 log=${PHDLIB_CACHE:-$root/.cache}/install.log
 fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))'
 
-stamp_text() { # what an installation depends on: place, Python, pinned versions
-  printf '%s\n' "$root"
+stamp_text() { # what an installation depends on: its place, Python, pinned versions
+  printf '%s\n' "$venv"
   "$venv/bin/python" -V
   cat "$root/pyproject.toml"
 }
@@ -155,8 +157,6 @@ explain() { # why the installation failed, in a few words, from its log
 ready=$venv/.phdlib-installed
 if python=$(conda_python); then
   echo "Using the conda environment $CONDA_PREFIX."
-  "$python" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("phdlib") is None)' ||
-    export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 else
   python=$venv/bin/python
   if [ -f "$ready" ] && [ "$(stamp_text 2>/dev/null)" = "$(cat "$ready")" ]; then
@@ -176,6 +176,7 @@ fi
 
 # --- what was asked --------------------------------------------------------------------------------------------------
 cd "$root"
+export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" # this clone's code, whichever made the environment
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE} # waiting threads leave a busy core to others
 export JUPYTER_PREFER_ENV_PATH=1 # the kernel of this environment, not one of the user's
 case $action in

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from phdlib.data.file_kinds import found_in
 
 
 class _Swallowed:
@@ -61,21 +64,38 @@ def read_videopose3d(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Ten
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no VideoPose3D checkpoint at {path}")
-    stored = path.read_bytes()
-    try:
-        with torch.serialization.safe_globals([(_Swallowed, name) for name in _NUMPY_NAMES]):
-            content = torch.load(io.BytesIO(stored), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        refused = str(error).partition("WeightsUnpickler error: ")[2].splitlines() or str(error).splitlines()
-        raise ValueError(f"{path}: refused, it holds more than weights and a random state: {refused[0]}") from error
-    except Exception as error:  # a damaged pickle fails wherever the damage leads it
-        raise ValueError(f"{path}: not a readable checkpoint: {type(error).__name__}: {error}") from error
+    content = load_weights(path, "weights and a random state")
     if not isinstance(content, dict) or "model_pos" not in content:
         found = sorted(map(str, content)) if isinstance(content, dict) else type(content).__name__
         raise ValueError(f"{path}: expected a dictionary with the key 'model_pos', found {found}")
     pose = _checked(content["model_pos"], f"{path}: model_pos")
     trajectory = content.get("model_traj")
     return pose, None if trajectory is None else _checked(trajectory, f"{path}: model_traj")
+
+
+def load_weights(path: Path, what: str = "weights") -> object:
+    """What ``torch.save`` wrote: tensors and plain containers, with stubs where it has NumPy's objects.
+
+    ``ValueError``: refused, if the file asks for more than ``what``; not readable, with what it is instead.
+    """
+    found = found_in(path)
+    if not found.startswith(("a zip archive", "a pickle")):
+        raise ValueError(f"{path}: not a readable checkpoint: found {found}, expected a file that torch.save wrote")
+    try:
+        with torch.serialization.safe_globals([(_Swallowed, name) for name in _NUMPY_NAMES]):
+            return torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file fails wherever the damage leads it
+        said = str(error)
+        if isinstance(error, pickle.UnpicklingError) and (asked := re.search(r"GLOBAL (\S+)", said)):
+            raise ValueError(
+                f"{path}: refused, it holds more than {what}: found a reference to {asked[1]}, expected tensors in "
+                "plain containers"
+            ) from error
+        said = said.partition("WeightsUnpickler error: ")[2] or said
+        reason = f"{type(error).__name__}: {(said.splitlines() or [''])[0][:120]}"
+        raise ValueError(
+            f"{path}: not a readable checkpoint: found {found} ({reason}), expected a whole file of torch.save"
+        ) from error
 
 
 def layout_of(state: dict[str, Tensor]) -> Layout:

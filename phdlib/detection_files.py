@@ -19,7 +19,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+import torch
 
+from phdlib.data.file_kinds import found_in
+from phdlib.data.joint_order import warn_of_most
 from phdlib.detections import Detections
 from phdlib.paths import write_atomically
 from phdlib.skeleton import COCO17
@@ -63,6 +66,7 @@ def read_detections(
               for name, given in (("fps", fps), ("width", width), ("height", height))}  # fmt: skip
     found = Detections(table[..., :2], table[..., 2], number["fps"], round(number["width"]), round(number["height"]),
                        f"detections of {path.name}")  # fmt: skip
+    warn_of_most([(torch.from_numpy(found.points), COCO17)], f"{path}: keypoints")
     return found if frames is None else _as_long(path, found, frames)
 
 
@@ -72,7 +76,7 @@ def _fail(path: Path, field: str, found: object, expected: str) -> NoReturn:
 
 def _read_npz(path: Path) -> dict[str, Any]:
     if not zipfile.is_zipfile(path):
-        _fail(path, "file", "no archive, or half of one", "an npz archive")
+        _fail(path, "file", found_in(path), "a whole npz archive")
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             claimed = sum(entry.file_size for entry in file.zip.infolist())
@@ -110,7 +114,7 @@ def _read_json(path: Path, frames: int | None) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        _fail(path, "file", f"no JSON ({error})", "an object with frames, or COCO's list of results")
+        _fail(path, "file", f"{found_in(path)}, no JSON ({error})", "an object with frames, or COCO's list of results")
     if isinstance(content, list):
         return {"keypoints": _from_coco(path, content, frames)}
     if not isinstance(content, dict) or not isinstance(content.get("frames"), list):

@@ -14,6 +14,8 @@ from phdlib.figures import blank, draw_skeleton, turned
 
 FIELDS = {"keypoints2d": "2D", "joints3d": "3D", "theta": "SMPL's pose", "frames": "images", "features": "features"}
 
+UNKNOWN = {"unknown", ""}
+
 
 def summary(clips: Sequence[Clip]) -> pd.DataFrame:
     """One row: how many clips and frames, at what rate, of whom, in which joints, with which fields filled.
@@ -25,8 +27,8 @@ def summary(clips: Sequence[Clip]) -> pd.DataFrame:
         "clips": len(clips),
         "frames": sum(len(clip) for clip in clips),
         "fps": ", ".join(f"{fps:g}" for fps in sorted({clip.fps for clip in clips})),
-        "subjects": _few(sorted({clip.subject for clip in clips})),
-        "actions": _few(sorted({clip.action for clip in clips})),
+        "subjects": _few(sorted({clip.subject for clip in clips} - UNKNOWN)) or "not stated",
+        "actions": _few(sorted({clip.action for clip in clips} - UNKNOWN)) or "not stated",
         "cameras": _few(sorted({clip.camera.name for clip in clips if clip.camera})) or "none",
         "joints": ", ".join(sorted({clip.skeleton.name for clip in clips})),
         "has": ", ".join(

@@ -123,7 +123,8 @@ def run(sources: list[Path], folder: Path, profile: str, data: str) -> list[str]
             print(f"{head}: {_clock(seconds)}{rest}{where}", flush=True)
     done = len(sources) - len(failed)
     verdict = f"{done} of {len(sources)} notebooks ran" if failed else f"{done} notebook{'s' * (done > 1)} ran"
-    print(f"{verdict} in {_clock(time.monotonic() - began)}. Tables and figures: {output}; notebooks: {results}")
+    where = f" Tables and figures: {output}; notebooks: {results}" if done else ""
+    print(f"{verdict} in {_clock(time.monotonic() - began)}.{where}")
     if failed:
         print(f"Failed: {', '.join(failed)}")
     return failed
@@ -230,12 +231,16 @@ def main(arguments: list[str], folder: Path = paths.NOTEBOOKS) -> int:
     try:
         chosen = _arguments(arguments)
         notebooks = _choose(folder, chosen.only, chosen.data)
-    except ValueError as error:
+        sources.check(chosen.data)
+    except (ValueError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
     try:
+        own = paths.user_data_dir()
         os.environ |= {
-            "PHDLIB_CACHE": str(paths.cache_dir()),  # absolute: notebooks run in folders of their own
+            # Absolute, since notebooks run in folders of their own.
+            "PHDLIB_CACHE": str(paths.cache_dir()),
+            "PHDLIB_DATA": str(own.absolute()) if own else "",
             "OMP_WAIT_POLICY": os.environ.get(
                 "OMP_WAIT_POLICY", "PASSIVE"
             ),  # waiting threads leave a busy core to others

@@ -130,6 +130,20 @@ def test_each_rig_is_told_by_its_names_and_a_fragment_is_none():
     assert plain_names(("mixamorig12:Hips", "Armature")) == ("Hips", "Armature")
 
 
+def test_names_of_another_prefix_case_or_none_are_led_to_their_rig():
+    names = sorted({n for of in rigs.CHARACTER.turns.values() for n in of} | set(rigs.CHARACTER.places.values()))
+    for change in (
+        lambda name: name.replace("CC_Base_", ""), lambda name: name.replace("CC_Base_", "Hero"), str.lower,
+        lambda name: name.replace("_", " "),
+    ):  # fmt: skip
+        found = tuple(change(name) for name in names)
+        told = rf"nearest is 'character', which also has CC_Base_Head \(here {change('CC_Base_Head')}\?\), .* more"
+        with pytest.raises(ValueError, match=told):
+            recognise(found)
+    with pytest.raises(ValueError, match=r"found joints a0, a1, a2.*not much like those of cgspeed, character, mixamo"):
+        recognise(tuple(f"a{i}" for i in range(30)))
+
+
 @needs_originals
 @pytest.mark.parametrize(("name", "rig"), [("bvh/007_05.bvh", "character"), ("bvh_cgspeed/135_06.bvh", "cgspeed")])
 def test_cmus_rigs_load_as_they_are_and_stand_as_people_do(name, rig):

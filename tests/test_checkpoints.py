@@ -2,6 +2,7 @@
 
 import os
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -156,3 +157,18 @@ def test_a_broken_file_is_one_clear_error(tmp_path, share, legacy):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"absent\.bin"):
         load_videopose3d(tmp_path / "absent.bin")
+
+
+def test_a_claim_of_ten_gigabytes_is_not_believed(tmp_path):
+    """Storage and shape say so in the pickle; the record beside it holds a few kilobytes."""
+    path = save(tmp_path / "model.bin", {"model_pos": {"a": torch.zeros(1000)}})
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            assert not name.endswith("data.pkl") or data.count(b"M\xe8\x03") == 2
+            archive.writestr(name, data.replace(b"M\xe8\x03", b"J" + (2_000_000_000).to_bytes(4, "little")))
+    with pytest.raises(
+        ValueError, match=r"model\.bin: not a readable checkpoint: .*8000000000 bytes.*expected a whole"
+    ):
+        load_videopose3d(path)

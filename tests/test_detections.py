@@ -16,6 +16,9 @@ from phdlib.skeleton import COCO17, H36M17
 
 NAN = float("nan")
 
+# Points of these files are arranged to be told apart, not as a body's.
+pytestmark = pytest.mark.filterwarnings("ignore:.*the joints may be in another order")
+
 
 def test_what_is_written_is_read(tmp_path):
     found = detections()
@@ -165,3 +168,13 @@ def test_any_text_is_read_or_refused(tmp_path_factory, content):
         assert "any.json: " in str(error) and "expected" in str(error)
     else:
         assert found.points.shape[1:] == (17, 2)
+
+
+def test_a_face_that_looks_to_the_other_side_is_warned_of(tmp_path):
+    found = detections()
+    found.points[:, [1, 2, 3, 4]] = found.points[:, [2, 1, 4, 3]]
+    write_detections(found, tmp_path / "found.npz")
+    with pytest.warns(
+        UserWarning, match=r"found\.npz: keypoints: the joints may be .*the face's left is on the body's"
+    ):
+        read_detections(tmp_path / "found.npz")

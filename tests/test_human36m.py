@@ -28,6 +28,8 @@ from phdlib.data.videopose3d import LAYOUTS, in_order
 from phdlib.data.windows import Windows
 from phdlib.skeleton import COCO17, H36M17, HUMANEVA15
 
+# The bones of these files' people swing about more than bones do.
+pytestmark = pytest.mark.filterwarnings("ignore:.*the joints may be in another order")
 LEGS = [1, 2, 3, 4, 5, 6]
 
 
@@ -188,3 +190,19 @@ def test_files_of_any_numpy(tmp_path, protocol):
                 archive.writestr(f"{key}.npy", npy(pickled))
     for one, other in zip(human36m.load(tmp_path), new, strict=True):
         assert torch.equal(one.joints3d, other.joints3d) and torch.equal(one.keypoints2d, other.keypoints2d)
+
+
+def test_sides_that_are_swapped_in_all_files_are_warned_of_once(tmp_path):
+    """2D and 3D agree, so that nothing is refused; but knees and faces point backward."""
+    world, seen = human36m_content()
+    kept, swapped = np.array(KEPT), np.array(KEPT)[list(H36M17.mirror)]
+    for subject, actions in world.items():
+        for name, joints in actions.items():
+            joints[:, kept] = joints[:, swapped]
+            seen[subject][name] = [view[:, list(H36M17.mirror)] for view in seen[subject][name]]
+    np.savez_compressed(tmp_path / "data_3d_h36m.npz", positions_3d=world)
+    np.savez_compressed(tmp_path / "data_2d_h36m_gt.npz", positions_2d=seen, metadata=metadata("h36m"))
+    told = r"data_3d_h36m\.npz: positions_3d: the joints may be in another order or frame than H36M-17: .*backward"
+    with pytest.warns(UserWarning, match=told) as caught:
+        human36m.load(tmp_path)
+    assert len(caught) == 1

@@ -12,7 +12,7 @@ from phdlib.body import load_body
 from phdlib.camera import studio_rig
 from phdlib.data import embedded
 from phdlib.data.conventions import CONVENTIONS, convention, convert, joint_map, table
-from phdlib.data.joint_order import suspicious_order, warn_if_suspicious
+from phdlib.data.joint_order import suspicious_order, warn_if_suspicious, warn_of_most
 from phdlib.skeleton import COCO17, H36M17, PENN13, SMPL24, Skeleton
 
 
@@ -201,3 +201,21 @@ def test_a_warning_says_where_and_what():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert warn_if_suspicious(points, "H36M-17", "my.npz") == []
+
+
+def clip_of(mirrored: bool = False) -> torch.Tensor:
+    clip = embedded.load("gt", "human36m", ("test",))[0]
+    return clip.joints3d[:, list(H36M17.mirror)] if mirrored else clip.joints3d
+
+
+def test_what_most_of_a_data_set_shows_is_warned_of_once():
+    right, wrong = clip_of(), clip_of(mirrored=True)
+    with pytest.warns(UserWarning, match="file.npz: the joints may be .*than H36M-17: .*in 3 of 4") as caught:
+        found = warn_of_most([(wrong, H36M17)] * 3 + [(right, H36M17)], "file.npz")
+    assert len(caught) == 1 and [finding.kind for finding in found] == ["facing"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert warn_of_most([(wrong, H36M17)] + [(right, H36M17)] * 3, "file.npz") == []  # one of them: a handstand
+        assert warn_of_most([], "file.npz") == []
+    with pytest.warns(UserWarning, match="in 42 of 42"):  # of a thousand, some
+        warn_of_most([(wrong[:30], H36M17)] * 1030, "file.npz")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,9 @@ from phdlib.skeleton import PENN13
 
 VIDEO = ROOT.parent / "shared" / "data" / "video" / "penn_action_0502.mp4"
 H, W = 54, 96
+
+# Points of these files are arranged to be told apart, not as a body's.
+pytestmark = pytest.mark.filterwarnings("ignore:.*the joints may be in another order")
 
 
 def content(T: int = 45, **changes) -> dict:
@@ -275,3 +279,20 @@ def test_a_real_video_has_the_rate_that_phd_takes(tmp_path):
     assert (
         clip.action == "Bowl" and (clip.frames[30].permute(1, 2, 0).float() - torch.tensor(images[30])).abs().mean() < 3
     )
+
+
+def test_joints_that_stand_on_their_head_throughout_are_warned_of(tmp_path):
+    heights = np.array([10, 20, 20, 30, 30, 38, 38, 40, 40, 50, 50, 60, 60.0])
+    sides = 50 + np.array([0, 5, -5, 6, -6, 7, -7, 3, -3, 3, -3, 3, -3.0])
+    standing = {"x": np.tile(sides, (45, 1)), "y": np.tile(heights, (45, 1)), "pose": "front", "images": False}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write(tmp_path, **standing)
+        penn.load(tmp_path, images=False)
+        write(tmp_path, "0002", **standing | {"y": 70 - standing["y"]})  # one of two: a handstand
+        penn.load(tmp_path, images=False)
+    write(tmp_path, "0003", **standing | {"y": 70 - standing["y"]})
+    told = r"labels: the joints may be in another order or frame than Penn-13: the head is below .* in 2 of 3"
+    with pytest.warns(UserWarning, match=told) as caught:
+        penn.load(tmp_path, images=False)
+    assert len(caught) == 1

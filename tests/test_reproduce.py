@@ -20,11 +20,11 @@ def call(tmp_path: Path):
     link.symlink_to(SCRIPT)
     closed = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "UV_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0"}
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "CONDA_", "UV_"))}
-    environment |= closed | {"PHDLIB_VENV": str(tmp_path / "venv"), "PIP_CONFIG_FILE": os.devnull}
+    environment |= closed | {"PHDLIB_VENV": str(tmp_path / "venv"), "PIP_CONFIG_FILE": os.devnull, "PHDLIB_DATA": ""}
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         command = ["bash", str(link), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment | variables)
 
     return run
 
@@ -45,7 +45,7 @@ def test_help_needs_no_environment(call, tmp_path):
         (["--profile="], "choose one of: " + " ".join(settings.PROFILES)),
         (["--profile", "smoke standard"], "choose one of: " + " ".join(settings.PROFILES)),
         (["--data", "imagenet"], "choose one of: " + " ".join(settings.DATA_SOURCES)),
-        (["--data", settings.PLANNED_DATA_SOURCES[0]], "planned but not built yet"),
+        (["--data", "penn"], "--data penn needs PHDLIB_DATA, the folder of your data"),
         (["--jobs", "0"], "from 1 up"),
         (["--cluster", "pbs"], "choose one of: " + " ".join(settings.CLUSTERS)),
         (["--jobs", "two"], "from 1 up"),
@@ -68,7 +68,7 @@ def test_every_profile_and_data_source_of_the_package_is_known_to_the_script(cal
     known = {"--profile": settings.PROFILES, "--data": settings.DATA_SOURCES, "--cluster": settings.CLUSTERS}
     for option, names in known.items():
         for name in names:
-            assert "--jobs 0" in call(option, name, "--jobs", "0").stderr
+            assert "--jobs 0" in call(option, name, "--jobs", "0", PHDLIB_DATA="mine").stderr
 
 
 def test_without_a_network_the_installation_fails_in_one_line_and_leaves_no_mark(call, tmp_path):
@@ -78,3 +78,17 @@ def test_without_a_network_the_installation_fails_in_one_line_and_leaves_no_mark
     assert "package registry could not be reached" in line
     assert "install.log" in line
     assert not (tmp_path / "venv" / ".phdlib-installed").exists()
+
+
+def test_an_environment_that_another_clone_made_runs_this_ones_code(call, tmp_path):
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\n[ "$1" = -V ] && echo Python 3.11.9 || echo "$PYTHONPATH $*"\n')
+    python.chmod(0o755)
+    pinned = (paths.ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (tmp_path / "venv" / ".phdlib-installed").write_text(f"{tmp_path}/venv\nPython 3.11.9\n{pinned}")
+    result = call("--profile", "smoke", PHDLIB_VENV="venv", PYTHONPATH="/elsewhere")
+    assert result.stdout.splitlines() == [
+        f"Using the environment {tmp_path}/venv.",
+        f"{paths.ROOT}:/elsewhere -m phdlib.run --profile smoke",
+    ]

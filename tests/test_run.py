@@ -33,8 +33,8 @@ BAD = HEADER + '# %%\nprint("before")\n\n# %%\n# a comment\nresult = {}["phi"]\n
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty notebooks/ beside an empty figures/, with a cache of their own; what a run sets is put back."""
-    names = ("PHDLIB_PROFILE", "PHDLIB_DATA_SOURCE", "PHDLIB_JOBS", "PHDLIB_CLUSTER", "JUPYTER_PREFER_ENV_PATH")
-    for name in names:
+    names = ("PROFILE", "DATA_SOURCE", "DATA", "JOBS", "CLUSTER")
+    for name in (*(f"PHDLIB_{name}" for name in names), "JUPYTER_PREFER_ENV_PATH"):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("PHDLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(paths, "FIGURES", tmp_path / "figures")
@@ -87,6 +87,47 @@ def test_one_failure_is_told_and_does_not_stop_the_others(folder, capsys):
     assert "before" in outputs(Path(shown[1].partition(": ")[2]))
 
 
+def test_where_nothing_ran_nothing_is_pointed_to(folder, capsys):
+    (folder / "01_bad.py").write_text(BAD)
+    assert run.main([], folder) == 1
+    shown = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"0 of 1 notebooks ran in \d+ s\.", shown[-2]) and shown[-1] == "Failed: 01_bad"
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("cmu", "expected the folder that holds CMU's tree"),
+        ("human36m", r"expected the folder that holds VideoPose3D's data_3d_h36m\.npz"),
+        ("humaneva", r"expected the folder that holds VideoPose3D's data_3d_humaneva15\.npz"),
+        ("penn", r"expected the folder that holds Penn_Action/labels/\*\.mat"),
+    ],
+)
+def test_data_that_is_not_there_is_said_before_anything_starts(folder, tmp_path, monkeypatch, capsys, data, told):
+    (folder / "01_your_data.py").write_text(GOOD)
+    missing = {"": "PHDLIB_DATA is not set", str(tmp_path / "nowhere"): "PHDLIB_DATA names .*nowhere, which is no fold"}
+    for place, said in missing.items():
+        monkeypatch.setenv("PHDLIB_DATA", place)
+        assert run.main(["--data", data], folder) == 2
+        shown = capsys.readouterr()
+        assert re.match(rf"--data {data}: {said}.*{told}.*\n$", shown.err) and shown.out == ""
+    monkeypatch.setenv("PHDLIB_DATA", str(tmp_path))  # a folder, but nothing is in it
+    assert run.main(["--data", data], folder) == 2
+    assert re.match(rf"--data {data}: .*{tmp_path}.*", capsys.readouterr().err)
+    assert not list(folder.glob("*.ipynb"))
+
+
+def test_a_folder_of_data_is_meant_from_where_the_user_is(folder, tmp_path, monkeypatch):
+    (tmp_path / "mine" / "Penn_Action" / "labels").mkdir(parents=True)
+    (tmp_path / "mine" / "Penn_Action" / "labels" / "0001.mat").touch()
+    (folder / "01_your_data.py").write_text(HEADER + '# %%\nimport os\nprint(os.environ["PHDLIB_DATA"])\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PHDLIB_DATA", "mine")
+    assert run.main(["--data", "penn"], folder) == 0
+    (made,) = paths.FIGURES.rglob("01_your_data.ipynb")
+    assert outputs(made) == f"{tmp_path}/mine\n"
+
+
 def test_only_takes_names_globs_and_ids(folder):
     ids = {
         "phd/04_latent": "phd-table-2 phd-table-10",
@@ -116,7 +157,7 @@ def test_only_takes_names_globs_and_ids(folder):
         (["--only", "nothing"], r"--only nothing: no notebook.* the notebooks are 01_good"),
         (["--profile", "fast"], "smoke, standard, paper"),
         (["--data", "imagenet"], "embedded"),
-        (["--data", "penn"], "not built yet"),
+        (["--data", "penn"], r"not on --data penn: 01_good; Penn Action has 2D of 13 joints and pictures, no 3D"),
         (["--data", "humaneva"], r"not on --data humaneva: 01_good; Table 4's notebook"),
         (["--jobs", "0"], "at least one"),
         (["--cluster", "pbs"], "slurm, local"),

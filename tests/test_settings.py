@@ -32,12 +32,6 @@ def test_a_wrong_data_source_names_the_allowed_ones(monkeypatch, name):
         settings.current_data()
 
 
-@pytest.mark.parametrize("name", settings.PLANNED_DATA_SOURCES)
-def test_a_planned_data_source_is_told_from_a_misspelt_one(name):
-    with pytest.raises(ValueError, match=f"'{name}' is planned but not built yet"):
-        settings.check_data(name)
-
-
 def test_importing_the_package_stays_light():
     """The names are needed before anything heavy is: in error messages, in ``--help``."""
     script = "import sys, phdlib.settings, phdlib.paths; print(sorted({'torch', 'numpy', 'pandas'} & set(sys.modules)))"

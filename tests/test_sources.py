@@ -7,11 +7,17 @@ import subprocess
 import sys
 from fnmatch import fnmatchcase
 
+import numpy as np
 import pytest
+from test_penn import write as write_penn
 from vp3d_files import write_human36m, write_humaneva
 
 from phdlib import notebook, paths
 from phdlib.data import embedded, sources
+from phdlib.skeleton import PENN13
+
+# Points of these files are arranged to be told apart, not as a body's.
+pytestmark = pytest.mark.filterwarnings("ignore:.*the joints may be in another order")
 
 
 @pytest.fixture
@@ -55,6 +61,24 @@ def test_what_is_missing_is_said(tmp_path, monkeypatch):
         sources.clips("humaneva", "gt", "test", "humaneva")
     with pytest.raises(ValueError, match="unknown data source 'imagenet': choose one of embedded, cmu, human36m"):
         sources.source("imagenet")
+
+
+def test_penn_action_is_two_dimensional_and_by_hand(tmp_path, monkeypatch):
+    monkeypatch.setenv("PHDLIB_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"found no Penn_Action/labels/\*\.mat, expected Penn Action"):
+        sources.key("penn", role="penn")
+    write_penn(tmp_path / "Penn_Action")
+    write_penn(tmp_path / "Penn_Action", "0002", train=np.array([[-1.0]]))
+    (clip,) = sources.clips("penn", "gt", "train", "penn")
+    assert clip.skeleton is PENN13 and clip.take == "0001"
+    assert [c.take for c in sources.clips("penn", "gt", "validation", "penn")] == ["0002"]
+    before = sources.key("penn", role="penn")
+    write_penn(tmp_path / "Penn_Action", "0003", T=50)
+    assert sources.key("penn", role="penn") != before
+    for keypoints, role in (("fine_tuned", "penn"), ("gt", "human36m")):
+        with pytest.raises(ValueError, match=f"found keypoints '{keypoints}', role '{role}', expected keypoints 'gt'"):
+            sources.clips("penn", keypoints, "train", role)
+    sources.check("penn")
 
 
 def test_notebooks_run_or_are_refused_with_a_reason():

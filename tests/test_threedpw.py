@@ -81,7 +81,7 @@ def test_a_sequence_as_it_is_stored(tmp_path, sequence):
 def test_clips_are_what_the_camera_saw(tmp_path, sequence, body):
     write(tmp_path, sequence)
     clips = threedpw.load(tmp_path)
-    assert [(len(clip), clip.subject) for clip in clips] == [(60, "male"), (N, "female")]  # 27 frames are too few
+    assert [(len(clip), clip.subject[-2:]) for clip in clips] == [(60, "/0"), (N, "/1")]  # 27 frames are too few
     clip, K = clips[1], sequence["cam_intrinsics"]
     for t in (0, 50):
         world = sequence["jointPositions"][1][t].reshape(24, 3)
@@ -175,3 +175,24 @@ def test_a_cut_file_and_one_that_is_no_dictionary(tmp_path, sequence, share):
         threedpw.read_sequence(path)
     with pytest.raises(ValueError, match="found a list, expected a dictionary with poses"):
         threedpw.read_sequence(write(tmp_path, [1]))
+
+
+def test_which_way_is_up_is_read_off_the_people(tmp_path, sequence):
+    assert {person.motion.up for person in threedpw.read_sequence(write(tmp_path, sequence))} == {"y"}
+    shape = sequence["jointPositions"][0].shape
+    z_up = [j.reshape(N, 24, 3)[..., [0, 2, 1]] * (1, -1, 1) for j in sequence["jointPositions"]]
+    path = write(tmp_path, sequence | {"jointPositions": [j.reshape(shape) for j in z_up]})
+    assert {person.motion.up for person in threedpw.read_sequence(path)} == {"z"}
+    threedpw.motions(tmp_path, "test")  # upright in their own world: no warning
+    lying = [j.reshape(N, 24, 3)[..., [1, 2, 0]] for j in sequence["jointPositions"]]
+    path = write(tmp_path, sequence | {"jointPositions": [j.reshape(shape) for j in lying]})
+    with pytest.warns(UserWarning, match=r"jointPositions\[.\]: found trunks along \(.*expected y or z up; y is taken"):
+        threedpw.read_sequence(path)
+
+
+def test_joints_in_another_order_are_warned_of_once(tmp_path, sequence):
+    swapped = [j.reshape(N, 24, 3)[:, list(SMPL24.mirror)].reshape(N, 72) for j in sequence["jointPositions"]]
+    write(tmp_path, sequence | {"jointPositions": swapped})
+    with pytest.warns(UserWarning, match="jointPositions: the joints may be in another order.*SMPL-24") as caught:
+        threedpw.load(tmp_path)
+    assert len(caught) == 1

@@ -38,7 +38,10 @@ def load(folder: str | Path, fps: float | None = None, pattern: str = "") -> Ite
 
 
 def read_amass(path: str | Path, name: str | None = None) -> SmplMotion:
-    """A motion of AMASS. ``ValueError`` or ``FileNotFoundError`` name the file, the key, found and expected."""
+    """A motion of AMASS; the subject is the folder in its ``name``.
+
+    ``ValueError`` or ``FileNotFoundError`` name the file, the key, found and expected.
+    """
     path = Path(path)
     content = read_npz(path, keys=("poses", "trans", "betas", "gender", *_RATES))
     poses = _numbers(path, content, "poses", 2)
@@ -66,6 +69,7 @@ def read_amass(path: str | Path, name: str | None = None) -> SmplMotion:
         trans=torch.from_numpy(trans).float(),
         gender=_text(content.get("gender")),
         up="z",
+        subject=(name or "").rpartition("/")[0] or "unknown",
     )
 
 

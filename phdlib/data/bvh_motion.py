@@ -8,7 +8,10 @@ in its place, which shows in joints below the root that have some.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from difflib import get_close_matches
+from os.path import commonprefix
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +29,7 @@ RIGS = (rigs.CGSPEED, rigs.CHARACTER, rigs.MIXAMO)
 # Mixamo's prefix has a number where a scene held several; exporters put "_" for ":" or leave it out.
 _PREFIX = re.compile(r"^mixamorig\d*[:_]?")
 UNITS = (0.01, 1.0, 0.0254, 0.001, 0.0254 / 0.45)  # centimetres, metres, inches, millimetres, Acclaim's at CMU
+LIKELY = 1 / 3  # of a rig's joints that a file's names have to resemble for it to be named as the nearest
 LEGS = (0.45, 1.2)  # metres from hip to ankle
 
 
@@ -35,17 +39,39 @@ def plain_names(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def recognise(names: tuple[str, ...], where: str = "BVH") -> rigs.Rig:
-    """The rig whose joints all are among ``names``. ``ValueError`` names the likeliest one and what it lacks."""
+    """The rig whose joints all are among ``names``. ``ValueError`` names the likeliest one and what it lacks, or says
+    that none is likely."""
     lacking = {rig.name: _needed(rig) - set(plain_names(names)) for rig in RIGS}
     for rig in RIGS:
         if not lacking[rig.name]:
             return rig
-    nearest = min(RIGS, key=lambda rig: len(lacking[rig.name]) / len(_needed(rig)))
-    missing = ", ".join(sorted(lacking[nearest.name])[:6])
+    found = f"{where}: found joints {', '.join(names[:12])}, expected those of a known rig or a joint map"
+    alike = {rig.name: _alike(rig, names) for rig in RIGS}
+    share = {rig.name: len(alike[rig.name]) / len(_needed(rig)) for rig in RIGS}
+    nearest = max(share, key=share.__getitem__)
+    if share[nearest] < LIKELY:
+        raise ValueError(f"{found} (phdlib.data.rigs.Rig); they are not much like those of {', '.join(share)}")
+    likely = alike[nearest]
+    pairs = [f"{joint} (here {likely[joint]}?)" if joint in likely else joint for joint in sorted(lacking[nearest])]
     raise ValueError(
-        f"{where}: found joints {', '.join(names[:12])}, expected those of a known rig or a joint map "
-        f"(phdlib.data.rigs.Rig); nearest is {nearest.name!r}, which also has {missing}"
+        f"{found} (phdlib.data.rigs.Rig); nearest is {nearest!r}, which also has {', '.join(pairs[:4])}"
+        f"{f' and {len(pairs) - 4} more' * (len(pairs) > 4)}"
     )
+
+
+def _alike(rig: rigs.Rig, names: tuple[str, ...]) -> dict[str, str]:
+    """The rig's joints that have a likely counterpart in a file, and which: equal names, or nearly so, whatever the
+    prefix, the case and the marks between words."""
+    needed, plain = sorted(_needed(rig)), plain_names(names)
+    theirs = {_letters(name, plain): name for name in plain}
+    close = {joint: get_close_matches(_letters(joint, needed), theirs, n=1, cutoff=0.85) for joint in needed}
+    return {joint: theirs[match[0]] for joint, match in close.items() if match}
+
+
+def _letters(name: str, of: Sequence[str]) -> str:
+    """A name without the prefix that all ``of`` share, in small letters without marks."""
+    prefix = commonprefix(list(of)) if len(of) > 1 else ""  # noqa: RUF071  # letters, not paths, are meant
+    return re.sub(r"[\W_]", "", name.removeprefix(prefix)).lower()
 
 
 def load_bvh(

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from phdlib.camera import Camera
 from phdlib.data.clip import Clip
+from phdlib.data.joint_order import warn_of_most
 from phdlib.data.videopose3d import Table2D, Table3D, in_order
 from phdlib.skeleton import Skeleton
 
@@ -140,6 +141,13 @@ def check_alignment(video: Video, where: str, every: int = 16) -> None:
             f"{where}: {clip.name}: found keypoints {off:.0f} px from the projected 3D joints (median), expected less "
             f"than {FARTHEST:.0f}: are the cameras, the joints or the subjects in another order?"
         )
+
+
+def check_order(videos: Sequence[Video], path_3d: Path, path_2d: Path) -> None:
+    """Warns if the joints of most videos look as if they were in another order than read."""
+    posed = [(video.clip.joints3d, video.clip.skeleton) for video in videos if video.clip.joints3d is not None]
+    warn_of_most(posed, f"{path_3d}: positions_3d")
+    warn_of_most([(video.keypoints, video.layout) for video in videos], f"{path_2d}: positions_2d")
 
 
 def shared_joints(video: Video, every: int = 1) -> tuple[Float[Tensor, "T J 3"], Float[Tensor, "T J 2"]]:

@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from tqdm.auto import tqdm
 
 from phdlib.data.cmu_trials import load_trials
+from phdlib.data.file_kinds import found_in
 from phdlib.paths import user_data_dir, write_atomically
 
 SITE = "http://mocap.cs.cmu.edu"
@@ -111,7 +112,9 @@ def unpack(archive: Path, folder: Path) -> list[Path]:
                 written.append(path)
             return written
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise ValueError(f"{archive}: found no sound zip ({error}), expected CMU's {ARCHIVE}") from error
+        raise ValueError(
+            f"{archive}: found no sound zip but {found_in(archive)} ({error}), expected CMU's {ARCHIVE}"
+        ) from error
 
 
 def _extract(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[Path], None]:

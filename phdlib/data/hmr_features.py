@@ -9,8 +9,6 @@ same size and for the same purpose: its phi are not HMR's, and models trained on
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from phdlib.checkpoints import _NUMPY_NAMES, _Swallowed
+from phdlib.checkpoints import load_weights
 from phdlib.data.clip import Clip
 from phdlib.data.pickled import read_npz
 from phdlib.features import frozen
@@ -72,14 +70,7 @@ def load_backbone(path: str | Path) -> ResNet:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
-    try:
-        with torch.serialization.safe_globals([(_Swallowed, known) for known in _NUMPY_NAMES]):
-            content = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        refused = str(error).partition("WeightsUnpickler error: ")[2].splitlines() or str(error).splitlines()
-        raise ValueError(f"{path}: refused, it holds more than weights: {refused[0]}") from error
-    except Exception as error:  # a damaged file fails wherever the damage leads it
-        raise ValueError(f"{path}: not a readable checkpoint: {type(error).__name__}: {error}") from error
+    content = load_weights(path)
     state = content.get("model", content) if isinstance(content, dict) else content
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         found = sorted(map(str, state))[:5] if isinstance(state, dict) else type(state).__name__

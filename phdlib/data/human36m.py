@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from phdlib.data.calibrated import UNKNOWN, Video, labelled, read_cameras, unlabelled, videos_of
+from phdlib.data.calibrated import UNKNOWN, Video, check_order, labelled, read_cameras, unlabelled, videos_of
 from phdlib.data.clip import Clip
 from phdlib.data.videopose3d import find, read_2d, read_3d
 from phdlib.skeleton import H36M17
@@ -86,6 +86,7 @@ def videos(folder: str | Path, keypoints: str = "gt", parts: Sequence[str] = ("t
             f"{path_3d}: positions_3d: found {', '.join(world)}, expected subjects of {', '.join(parts)}: "
             f"{', '.join(subject for part in parts for subject in PARTS.get(part, ()))}"
         )
+    check_order(found, path_3d, path_2d)
     return found
 
 

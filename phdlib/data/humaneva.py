@@ -23,7 +23,17 @@ from scipy.optimize import least_squares
 from torch import Tensor
 
 from phdlib.camera import project_perspective
-from phdlib.data.calibrated import UNKNOWN, Recording, Stand, Video, labelled, read_cameras, unlabelled, videos_of
+from phdlib.data.calibrated import (
+    UNKNOWN,
+    Recording,
+    Stand,
+    Video,
+    check_order,
+    labelled,
+    read_cameras,
+    unlabelled,
+    videos_of,
+)
 from phdlib.data.clip import Clip
 from phdlib.data.videopose3d import Table2D, Table3D, find, in_order, read_2d, read_3d
 from phdlib.skeleton import HUMANEVA15, Skeleton
@@ -96,6 +106,7 @@ def videos(
             f"{path_3d}: positions_3d: found {', '.join(world)}, expected {', '.join(parts)} of "
             f"{', '.join(actions or ('any action',))}"
         )
+    check_order(found, path_3d, path_2d)
     return found
 
 

@@ -8,6 +8,9 @@ forward, heads are mostly above hips. :func:`suspicious_order` looks at a whole 
 from __future__ import annotations
 
 import warnings
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -29,6 +32,7 @@ BACKWARD = -0.35  # mean of what bends and faces forward: 1 all forward, -1 all 
 FLAT_UNEQUAL = 2.5  # in pictures, which shorten: of lengths that one frame in ten exceeds
 AWAY = 0.3  # of the body's extent: how far a middle may be from the middle, and points of a face from each other
 FRAMES = 250  # at least, of a longer clip
+MOST = 40  # readings of a data set that are looked at
 SAME = 1e-6  # two joints as near as this, over the trunk, are one
 
 
@@ -73,6 +77,26 @@ def warn_if_suspicious(points: Tensor, skeleton: str | Skeleton, where: str, *, 
         seen = "; ".join(finding.message for finding in found)
         warnings.warn(f"{where}: the joints may be in another order or frame than {name}: {seen}", stacklevel=2)
     return found
+
+
+def warn_of_most(
+    readings: Sequence[tuple[Tensor, str | Skeleton]], where: str | Path, *, down: bool = True
+) -> list[Finding]:
+    """:func:`suspicious_order` of what a loader has read, each ``points`` and their order; one warning of what is wrong
+    with most of them, with an example.
+
+    An order that is wrong is wrong throughout, while one clip alone may be of somebody who stands on their hands. Of
+    many some are looked at, evenly.
+    """
+    looked = readings[:: max(len(readings) // MOST, 1)]
+    found = [finding for points, skeleton in looked for finding in suspicious_order(points, skeleton, down=down)]
+    counts = Counter(finding.kind for finding in found)
+    shared = {f.kind: f for f in reversed(found) if counts[f.kind] > len(looked) / 2}
+    if shared:
+        names = ", ".join(sorted({convention(skeleton).name for _, skeleton in looked}))
+        seen = "; ".join(f"{f.message} (so or alike in {counts[f.kind]} of {len(looked)})" for f in shared.values())
+        warnings.warn(f"{where}: the joints may be in another order or frame than {names}: {seen}", stacklevel=3)
+    return list(shared.values())
 
 
 class _Body:

@@ -21,6 +21,8 @@ from torch import Tensor
 
 from phdlib.camera import Camera
 from phdlib.data.clip import Clip
+from phdlib.data.file_kinds import found_in
+from phdlib.data.joint_order import warn_of_most
 from phdlib.skeleton import PENN13
 
 FPS = 25.0
@@ -126,6 +128,7 @@ def load(
         if kept.stop - kept.start >= max(shortest, 1):
             frames = _frames(folder / "frames" / name, label) if images else None
             clips.append(_clip(name, label, kept, frames, swap))
+    warn_of_most([(_seen(clip), clip.skeleton) for clip in clips], f"{folder}: labels")
     return clips
 
 
@@ -204,6 +207,11 @@ def _clip(name: str, label: Labels, kept: slice, frames: Frames | None, swap: bo
     )
 
 
+def _seen(clip: Clip) -> Tensor:
+    """Its keypoints (T, 13, 2), NaN where they are not visible."""
+    return clip.keypoints2d.where(clip.visible[..., None], torch.nan)
+
+
 def _kept(visible: Tensor, least: int) -> slice:
     """The stretch before the first frame with too few visible joints; a first frame without any is passed over."""
     count = visible.sum(dim=1)
@@ -231,7 +239,8 @@ def _read_mat(path: Path) -> dict[str, np.ndarray]:
         return loadmat(path, variable_names=[field for field in _FIELDS if field in shapes])
     except Exception as error:  # a damaged file makes its readers fail in a dozen ways
         reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise ValueError(f"{path}: not a readable MATLAB file (version 5): {reason}") from error
+        found = f"found {found_in(path)} ({reason}), expected a label file"
+        raise ValueError(f"{path}: not a readable MATLAB file (version 5): {found}") from error
 
 
 def _table(path: Path, mat: dict[str, np.ndarray], field: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -20,6 +20,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from phdlib.data.file_kinds import HEAD, found_in, kind_of
 from phdlib.data.pickle_recorder import ARRAYS, BUFFERS, SCALARS, Name, Object, Recorder, RefusedError
 
 _DTYPE = re.compile(r"([biufc]\d{1,2}|[SUO]\d*|\?)")
@@ -127,8 +128,11 @@ def unpickle(data: bytes, where: str, known: Collection[str] = ()) -> object:
     except RefusedError as error:
         raise ValueError(f"{where}: refused, {error}") from error
     except Exception as error:  # a damaged pickle fails wherever the damage leads it
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"{where}: not a readable pickle: {type(error).__name__}: {reason}") from error
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        found = kind_of(data[:HEAD], len(data))
+        raise ValueError(
+            f"{where}: not a readable pickle: found {found} ({reason}), expected a whole pickle"
+        ) from error
 
 
 def read_pickle(path: str | Path, known: Collection[str] = ()) -> object:
@@ -156,7 +160,8 @@ def read_npz(
             wanted = [key for key in entries if keys is None or key in keys]
             return {key: _member(archive, entries[key], f"{path}: {key}", known) for key in wanted}
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"{path}: not a readable .npz: {type(error).__name__}: {error}") from error
+        found, reason = found_in(path), f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path}: not a readable .npz: found {found} ({reason}), expected a whole archive") from error
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, known: Collection[str]) -> np.ndarray:

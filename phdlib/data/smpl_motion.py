@@ -27,7 +27,8 @@ _Z_TO_Y_UP = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]], 
 @dataclass(frozen=True, eq=False)
 class SmplMotion:
     """A person's motion: ``theta`` (T, 72) axis-angle, ``beta`` (10,), ``trans`` (T, 3) metres as SMPL adds it, in a
-    world whose axis ``up`` ("y" or "z") points up; ``gender`` as the file has it: the body that the shape is of."""
+    world whose axis ``up`` ("y" or "z") points up; ``gender`` as the file has it: the body that the shape is of;
+    ``subject`` as far as the files tell people apart."""
 
     name: str
     source: str
@@ -37,6 +38,7 @@ class SmplMotion:
     trans: Tensor
     gender: str
     up: str
+    subject: str = "unknown"
 
     def __len__(self) -> int:
         return len(self.theta)
@@ -68,7 +70,7 @@ class SmplMotion:
         joints = camera.to_camera(world)
         return Clip(
             take=self.name,
-            subject=self.gender or "unknown",
+            subject=self.subject,
             action=self.name,
             fps=self.fps,
             source=self.source,

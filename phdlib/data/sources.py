@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 class Source:
     """``clips(keypoints, role, part)`` and ``key(keypoints, role)``; ``notebooks``, as patterns of their names below
     notebooks/, and in a sentence what keeps the others from it. ``detectors``: "model" where 2D is made by
-    :mod:`phdlib.data.detector`, whose noise can be taken away again, "real" where networks saw pictures."""
+    :mod:`phdlib.data.detector`, whose noise can be taken away again, "real" where networks saw pictures, "none" where
+    people marked the joints. ``holds``: what ``PHDLIB_DATA`` has to hold, in words; ``find(folder)`` looks for it."""
 
     clips: Callable[[str, str, str], Sequence[Clip]]
     key: Callable[[str, str], str]
     notebooks: tuple[str, ...]
     why_not: str = ""
     detectors: str = "model"
+    holds: str = ""
+    find: Callable[[Path], object] | None = None
 
 
 def clips(data: str, keypoints: str, part: str, role: str = "human36m") -> tuple[Clip, ...]:
@@ -51,6 +54,20 @@ def source(data: str) -> Source:
     if data not in SOURCES:
         raise ValueError(f"unknown data source {data!r}: choose one of {', '.join(SOURCES)}")
     return SOURCES[data]
+
+
+def check(data: str) -> None:
+    """To be called before anything starts: ``FileNotFoundError`` says what a source needs that is not there."""
+    needed, folder = source(data), user_data_dir()
+    if needed.find is None:
+        return
+    if folder is None or not folder.is_dir():
+        found = "PHDLIB_DATA is not set" if folder is None else f"PHDLIB_DATA names {folder}, which is no folder"
+        raise FileNotFoundError(f"--data {data}: {found}; expected the folder that holds {needed.holds}")
+    try:
+        needed.find(folder)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"--data {data}: {error}") from error
 
 
 def runs_on(data: str, notebook: str) -> bool:
@@ -118,6 +135,51 @@ def _print(file: Path, changed: int) -> str:
     return file_fingerprint(file)
 
 
+def _find_npz(role: str, folder: Path) -> Path:
+    from phdlib.data.videopose3d import find
+
+    return find(folder, import_module(_NPZ[role]).FILE_3D)
+
+
+def _find_cmu(folder: Path) -> object:
+    from phdlib.data import cmu_tree
+
+    return cmu_tree.takes(cmu_tree.find_tree(folder))
+
+
+# Penn Action: 2D by hand, and pictures.
+PENN = "Penn_Action"
+
+
+def _penn_clips(keypoints: str, role: str, part: str) -> Sequence[Clip]:
+    from phdlib.data import penn
+
+    _check_penn(keypoints, role)
+    return penn.load(_folder() / PENN, part)
+
+
+def _penn_key(keypoints: str, role: str) -> str:
+    """Of the label files and the code; images are not looked at."""
+    from phdlib.cache import code_fingerprint, key_of
+
+    _check_penn(keypoints, role)
+    labels = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _find_penn(_folder())]
+    return key_of(labels=labels, code=code_fingerprint("phdlib.data.penn", "phdlib.camera"))
+
+
+def _check_penn(keypoints: str, role: str) -> None:
+    if (keypoints, role) != ("gt", "penn"):
+        found = f"keypoints {keypoints!r}, role {role!r}"
+        raise ValueError(f"data source 'penn': found {found}, expected keypoints 'gt' and role 'penn': 2D by hand")
+
+
+def _find_penn(folder: Path) -> list[Path]:
+    paths = sorted((folder / PENN / "labels").glob("*.mat"))
+    if not paths:
+        raise FileNotFoundError(f"{folder}: found no {PENN}/labels/*.mat, expected Penn Action as it unpacks")
+    return paths
+
+
 _NO_BODIES = (
     "its files hold joints and keypoints only, no bodies and no pictures (what PHD needs), and no model of the "
     "detector's noise (what 00_data and videopose3d/03 are about)"
@@ -127,6 +189,7 @@ SOURCES: dict[str, Source] = {
     "cmu": Source(
         _embedded_clips, _embedded_key, notebooks=("01_your_data", "02_pseudo_ground_truth", "videopose3d/*", "phd/*"),
         why_not="00_data is about the motion that comes with the repository",
+        holds="CMU's tree (cmu_mocap/subjects)", find=_find_cmu,
     ),
     "human36m": Source(
         _npz_clips, _npz_key,
@@ -136,11 +199,19 @@ SOURCES: dict[str, Source] = {
             "videopose3d/07_semi_supervised",
         ),
         why_not=_NO_BODIES, detectors="real",
+        holds="VideoPose3D's data_3d_h36m.npz", find=partial(_find_npz, "human36m"),
     ),
     "humaneva": Source(
         _npz_clips, _npz_key, notebooks=("01_your_data",),
         why_not="Table 4's notebook is written about the embedded chunks, the others want Human3.6M; what runs on it "
         "is phdlib.pretrained.evaluate_pretrained, and any LiftingExperiment(data='humaneva', role='humaneva')",
-        detectors="real",
+        detectors="real", holds="VideoPose3D's data_3d_humaneva15.npz", find=partial(_find_npz, "humaneva"),
+    ),
+    "penn": Source(
+        _penn_clips, _penn_key, notebooks=("01_your_data",),
+        why_not="Penn Action has 2D of 13 joints and pictures, no 3D: VideoPose3D's models want 3D labels, and PHD's "
+        "want other data with 3D beside it and features of its pictures from HMR's network, which nobody may hand on; "
+        "01_your_data measures on it what needs neither, a pose that stands still",
+        detectors="none", holds="Penn_Action/labels/*.mat", find=_find_penn,
     ),
 }  # fmt: skip

@@ -24,10 +24,11 @@ T = TypeVar("T")
 
 class Place(NamedTuple):
     """``markers``: files or folders, as patterns below ``PHDLIB_DATA``, of which one is there where the source is;
-    ``write(folder)`` makes the stand-in's files, None where nothing stands in."""
+    ``write(folder)`` makes the stand-in's files, None where nothing stands in, ``made`` says of what."""
 
     markers: tuple[str, ...]
     write: Callable[[Path], object] | None
+    made: str = "made of the embedded motion"
 
 
 PLACES = {
@@ -35,12 +36,16 @@ PLACES = {
     "BVH of your own": Place(("my_bvh/*.bvh",), files.write_bvh),
     "Human3.6M": Place(("data_3d_h36m.npz", "*/data_3d_h36m.npz"), files.write_human36m),
     "HumanEva-I": Place(("data_3d_humaneva15.npz", "*/data_3d_humaneva15.npz"), files.write_humaneva),
-    "VideoPose3D's checkpoints": Place(("pretrained_*.bin",), files.write_checkpoint),
+    "VideoPose3D's checkpoints": Place(
+        ("pretrained_*.bin",), files.write_checkpoint, "a small network of random weights, on files of embedded motion"
+    ),
     "Penn Action": Place(("Penn_Action/labels/*.mat",), files.write_penn),
     "AMASS": Place(("AMASS",), files.write_amass),
     "3DPW": Place(("3DPW/sequenceFiles",), files.write_3dpw),
-    "SMPL": Place(("smpl/*.pkl", "smpl/*.npz"), files.write_smpl),
-    "HMR features": Place(("hmr_features/*.npz",), files.write_features),
+    "SMPL": Place(("smpl/*.pkl", "smpl/*.npz"), files.write_smpl, "this project's open body in SMPL's form"),
+    "HMR features": Place(
+        ("hmr_features/*.npz",), files.write_features, "random numbers beside the stand-in of Penn Action"
+    ),
     "SPIN's checkpoint": Place(("model_checkpoint.pt",), None),
     "detections of your own": Place(("detections/*.npz", "detections/*.json"), files.write_detections),
 }
@@ -75,7 +80,7 @@ def load(name: str, loader: Callable[[Path], T], scratch: Path) -> tuple[str, T]
             except (OSError, ValueError) as error:
                 reason = f"**{name}:** there, but it cannot be used: {str(error).replace(str(base), '$PHDLIB_DATA')}"
     PLACES[name].write(scratch)
-    return f"{reason}. Shown is its stand-in.", loader(scratch)
+    return f"{reason}. Shown is its stand-in, {PLACES[name].made}.", loader(scratch)
 
 
 def seen(motion: SmplMotion, body: Body, skeleton: Skeleton = H36M17) -> Clip:

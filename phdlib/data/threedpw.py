@@ -3,12 +3,13 @@
 ``sequenceFiles/{train,validation,test}/*.pkl`` are Python 2 pickles, each of a sequence: lists with an entry per person
 (``poses`` (N, 72), ``trans`` (N, 3), ``betas``, ``jointPositions`` (N, 72), ``poses2d`` (N, 3, 18), ``campose_valid``
 (N,), ``genders``) and the camera of every frame, ``cam_poses`` (N, 4, 4) from the world and ``cam_intrinsics`` (3, 3).
-30 frames per second. The images, in ``imageFiles``, are not needed here. Which way the world points up is not stated;
-nothing here depends on it but ``SmplMotion.up``, where "y" is an assumption.
+30 frames per second. The images, in ``imageFiles``, are not needed here. Which way the world points up is not stated:
+it is read off the people, who mostly stand and walk; nothing here depends on it but ``SmplMotion.up``.
 """
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,13 @@ from torch import Tensor
 
 from phdlib.camera import Camera
 from phdlib.data.clip import Clip
+from phdlib.data.joint_order import warn_of_most
 from phdlib.data.pickled import read_pickle
 from phdlib.data.smpl_motion import BETAS, SmplMotion, turned
 from phdlib.skeleton import SMPL24
 
 FPS = 30.0
+STEEP = 0.7  # of a trunk's mean direction, along the axis that is up: within 45 degrees
 PARTS = ("train", "validation", "test")
 KEYS = ("poses", "trans", "betas", "jointPositions", "poses2d", "campose_valid", "cam_poses", "cam_intrinsics",
         "genders", "sequence")  # fmt: skip
@@ -49,12 +52,12 @@ def load(folder: str | Path, part: str = "test", shortest: int = 40) -> list[Cli
     ``ValueError`` or ``FileNotFoundError`` name file, key, found and expected. For PHD's 25 Hz see
     :func:`phdlib.data.smpl_motion.at_clip_rate`.
     """
-    return [clip for path in _paths(folder, part) for person in read_sequence(path) for clip in clips(person, shortest)]
+    return [clip for person in _people(folder, part) for clip in clips(person, shortest)]
 
 
 def motions(folder: str | Path, part: str = "train") -> list[SmplMotion]:
     """Everybody's motion, in the world: poses and shapes for the prior (:func:`smpl_motion.prior_samples`)."""
-    return [person.motion for path in _paths(folder, part) for person in read_sequence(path)]
+    return [person.motion for person in _people(folder, part)]
 
 
 def read_sequence(path: str | Path) -> list[Person]:
@@ -90,7 +93,7 @@ def clips(person: Person, shortest: int = 40) -> list[Clip]:
         found.append(
             Clip(
                 take=f"{person.motion.name}+{start}",
-                subject=person.motion.gender or "unknown",
+                subject=person.motion.subject,
                 action=person.motion.name.rpartition("/")[0],
                 fps=FPS,
                 source="3dpw",
@@ -104,6 +107,15 @@ def clips(person: Person, shortest: int = 40) -> list[Clip]:
                 visible=torch.ones(seen.shape[:2], dtype=torch.bool),
             )
         )
+    return found
+
+
+def _people(folder: str | Path, part: str) -> list[Person]:
+    found = [person for path in _paths(folder, part) for person in read_sequence(path)]
+    y_up = [
+        p.joints if p.motion.up == "y" else p.joints[..., [0, 2, 1]] * p.joints.new_tensor([1, 1, -1]) for p in found
+    ]
+    warn_of_most([(joints, SMPL24) for joints in y_up], f"{folder}, {part}: jointPositions", down=False)
     return found
 
 
@@ -135,15 +147,17 @@ def _person(path: Path, content: dict, i: int, count: int) -> Person:
         raise ValueError(f"{path}: cam_intrinsics: found {intrinsics.tolist()}, expected focal lengths and a middle")
     genders = content["genders"]
     gender = str(genders[i]) if isinstance(genders, list) and len(genders) == count else ""
+    name = f"{str(content['sequence'])[:80]}/{i}"
     motion = SmplMotion(
-        name=f"{str(content['sequence'])[:80]}/{i}",
+        name=name,
         source="3dpw",
         fps=FPS,
         theta=torch.from_numpy(poses).float(),
         beta=torch.from_numpy(betas[:BETAS]).float(),
         trans=torch.from_numpy(trans).float(),
         gender={"m": "male", "f": "female"}.get(gender, gender),
-        up="y",
+        up=upward(joints.reshape(N, -1, 3), f"{path}: jointPositions[{i}]"),
+        subject=name,  # the files do not say who is in several sequences
     )
     return Person(
         motion=motion,
@@ -153,6 +167,19 @@ def _person(path: Path, content: dict, i: int, count: int) -> Person:
         cameras=torch.from_numpy(cameras),
         intrinsics=torch.from_numpy(intrinsics),
     )
+
+
+def upward(joints: np.ndarray, where: str) -> str:
+    """The axis, "y" or "z", that trunks of a world's joints (N, 24, 3) point along on average; where neither is it,
+    somebody who lies down say, "y" with a warning."""
+    trunk = (joints[:, SMPL24.index("neck")] - joints[:, SMPL24.index("pelvis")]).mean(0)
+    trunk = trunk / max(float(np.linalg.norm(trunk)), 1e-12)
+    axis = int(trunk[1:].argmax())
+    if trunk[1 + axis] < STEEP:
+        found = ", ".join(f"{value:+.2f}" for value in trunk)
+        warnings.warn(f"{where}: found trunks along ({found}), expected y or z up; y is taken", stacklevel=4)
+        return "y"
+    return "yz"[axis]
 
 
 def _array(path: Path, content: dict, key: str, i: int | None, count: int, shape: tuple[int | None, ...]) -> np.ndarray:
