@@ -1,7 +1,8 @@
 """The papers' 101 claims as declared checks: what is computed, what its interval has to lie between, and why not.
 
-Everything was stated before the results and lies in ``checks_phd.json`` and ``checks_videopose3d.json``, one entry per
-claim, the only place in which a threshold stands. What a verdict is, given numbers and bounds, is decided here too.
+Thresholds were set before the trainings that they judge, some after trial runs on the same takes: the notebooks say
+which. They lie in ``checks_phd.json`` and ``checks_videopose3d.json``, one entry per claim, and nowhere else. What a
+verdict is, given numbers and bounds, is decided here too.
 """
 
 from __future__ import annotations

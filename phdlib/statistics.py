@@ -17,7 +17,7 @@ class Effect(NamedTuple):
     high: float
 
     def __neg__(self) -> Effect:
-        return Effect(-self.value, -self.high, -self.low)
+        return Effect(0.0 - self.value, 0.0 - self.high, 0.0 - self.low)  # no minus zero
 
 
 def rounded(effect: Effect) -> tuple[str, str, str]:

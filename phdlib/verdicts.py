@@ -15,7 +15,8 @@ from phdlib.findings import Finding, Judgement
 from phdlib.statistics import Effect
 
 CAPTION = (
-    "Every statement with its thresholds was declared before the results. *Measured* is an effect with its 95 % "
+    "Statements and thresholds were declared before these trainings; what had been seen by then is said above, or "
+    "beside the verdict. *Measured* is an effect with its 95 % "
     'interval, its sign that of the words of *compared* ("a less b": above zero a is larger). A claim is '
     "**reproduced** where every interval lies wholly as *asked*, **contradicted** where one lies wholly elsewhere, "
     "**undecided** where one reaches over its bound. Of several comparisons the one nearest to failing is shown."

@@ -462,7 +462,7 @@ if modelled:
         "rest": measured("single-frame model, first seed: MPJPE left on true keypoints", rest, "mm"),
     }  # fmt: skip
 why = (
-    " Of the single-frame model (one seed, the same weights) MPJPE is {jitter:better|worse} without the detector's jitter, "
+    " Of the single-frame model (one seed, no interval) MPJPE is {jitter:better|worse} without the detector's jitter, "
     "{slow:better|worse} without its slow error."
 )
 found = beyond.save(

@@ -280,7 +280,8 @@ def mean_gain(panel: str, subsets: list[str], over: str = "supervised") -> Effec
 
 at_few = f"mean of {', '.join(few)}"
 at_small = f"mean of {', '.join(small)}"
-verdicts.judge("VP3D-C28", {"gain": mean_gain("a", few)}, at_few)
+by_subset = "; ".join(f"{subset} {shown_as(gains['a', subset])} mm" for subset in few)
+verdicts.judge("VP3D-C28", {"gain": mean_gain("a", few)}, f"{at_few}: {by_subset}")
 for id in ("VP3D-C32", "VP3D-C56"):
     verdicts.judge(id, {"gain": mean_gain("b", small)}, at_small)
 patient_gain = f"after the long schedule {shown_as(long_gain('semi-supervised'))} mm"
@@ -302,7 +303,11 @@ if most not in small:
         return each[:-1].mean() - each[-1]
 
     effect = bootstrap(tables, "mpjpe", growth, np.random.default_rng(0), paired=True)
-    verdicts.judge("VP3D-C29", {"growth": effect}, f"{at_small} against {most}")
+    verdicts.judge(
+        "VP3D-C29",
+        {"growth": effect},
+        f"{at_small}, {shown_as(mean_gain('b', small))} mm, against {most}, {shown_as(gains['b', most])} mm",
+    )
 else:
     verdicts.not_testable("VP3D-C29", because="subset")
 
