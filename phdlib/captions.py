@@ -14,7 +14,7 @@ _NAMES = {"phd": "PHD", "videopose3d": "VP3D", "wild": "Real video,"}
 def label(id: str) -> str:
     """An id in words: "PHD Figure 8" for "phd-figure-8"."""
     paper, kind, number = id.split("-", 2)
-    return f"{_NAMES[paper]} {kind.capitalize()} {number}"
+    return f"{_NAMES.get(paper, paper.capitalize())} {kind.capitalize()} {number}"
 
 
 def in_notebook() -> bool:
