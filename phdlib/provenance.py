@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +85,18 @@ def configuration(experiment: Any) -> dict[str, Any]:
     return {"seed": experiment.seed, **plain(experiment.infra.config(uid=True, exclude_defaults=True))}
 
 
+def experiment_of(piece: Mapping[str, Any]) -> Any:
+    """The experiment that a piece describes."""
+    module, _, name = piece["class"].rpartition(".")
+    return getattr(import_module(module), name)(**piece["configuration"])
+
+
 def outcome(result: Any) -> dict[str, Any]:
     """A result in brief: a digest of all its numbers but the seconds; its last loss and its mean error where it has
     them."""
     found: dict[str, Any] = {"digest": digest(result)}
     if (losses := getattr(result, "losses", None)) is not None and len(losses):
-        last = losses.iloc[-1].to_dict() if hasattr(losses, "iloc") else {"loss": losses[-1]}
-        found["losses"] = {name: _brief(value) for name, value in last.items()}
+        found["losses"] = {"last": _brief(losses["loss"].iloc[-1] if hasattr(losses, "iloc") else losses[-1])}
     if (clips := getattr(result, "clips", None)) is not None:
         from phdlib.evaluation import METRICS, average
 
@@ -142,16 +147,20 @@ def machine() -> dict[str, Any]:
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     threads = torch.get_num_threads()
-    return {"cpu": cpu(), "device": device, "threads": threads, "torch": torch.__version__,
+    vectors = torch.backends.cpu.get_cpu_capability()
+    return {"cpu": cpu(), "vectors": vectors, "device": device, "threads": threads, "torch": torch.__version__,
             "python": platform.python_version()}  # fmt: skip
 
 
 def cpu() -> str:
-    """The processor's name."""
+    """The processor's name, with the numbers of its family and model where the system tells them: virtual machines
+    give several generations one name."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    if "model name" not in told:
+        return platform.processor() or platform.machine()
+    return ", ".join([told["model name"], *(f"{n} {told[n]}" for n in ("cpu family", "model") if n in told)])
 
 
 # --- what is written --------------------------------------------------------------------------------------------------
@@ -216,9 +225,12 @@ def of_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def of_entry(entry: Mapping[str, Any]) -> str:
-    """sha256 of an entry of a JSON list, whatever its layout."""
-    return hashlib.sha256(json.dumps(entry, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+def of_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What is recorded of an entry of a JSON list: the sha256 of all of it, whatever its layout, and of a verdict its
+    ``values``."""
+    text = json.dumps(entry, sort_keys=True, ensure_ascii=False)
+    values = {name: entry[name] for name in ("verdict", "outcome", "effect", "interval") if name in entry}
+    return {"sha256": hashlib.sha256(text.encode()).hexdigest()} | ({"values": values} if values else {})
 
 
 def running_cell(notebook: Path) -> str:

@@ -368,18 +368,18 @@ def _enter(id: str, files: list[str], *, paper: str, notebook: str, provenance: 
             "notebook": notebook_path(notebook),
             **provenance.model_dump(mode="json"),
         }
-    _trace(folder, "files", {name: origins.of_file(folder / name) for name in files}, notebook, provenance, id)
+    written = {name: {"id": id, "sha256": origins.of_file(folder / name)} for name in files}
+    _trace(folder, "files", written, notebook, provenance)
 
 
 def _trace(
-    folder: Path, section: str, hashes: Mapping[str, str], notebook: str, provenance: Provenance, id: str = ""
+    folder: Path, section: str, written: Mapping[str, Mapping[str, Any]], notebook: str, provenance: Provenance
 ) -> None:
-    """Enter files, verdicts or findings into ``provenance.json``, each with the hash of what was written."""
+    """Enter files, or entries of a JSON list, into ``provenance.json``, each with the hash of what was written."""
     about = provenance.model_dump(mode="json", include={"profile", "data", "seeds", "revision"})
-    entries = {name: {"id": id or name, "sha256": sha256, **about} for name, sha256 in hashes.items()}
-    origins.enter(
-        folder, section, entries, {id or name: provenance.seconds for name in hashes}, notebook_path(notebook)
-    )
+    entries = {name: {**about, **own} for name, own in written.items()}
+    seconds = {own.get("id", name): provenance.seconds for name, own in written.items()}
+    origins.enter(folder, section, entries, seconds, notebook_path(notebook))
 
 
 def _main_title(id: str, titles: Mapping[str, str]) -> str:

@@ -61,7 +61,7 @@ class Experiment(BaseModel):
 E_ = TypeVar("E_", bound=Experiment)
 
 
-def _completed(experiment: Any) -> bool:
+def completed(experiment: Any) -> bool:
     """Whether a result is there and whole. The pickle that exca keeps is opened only if its checksum fits; one that
     does not is named in a warning and removed, so that it is made again."""
     path, seal = _result_file(experiment)
@@ -82,7 +82,7 @@ def read_or_run(experiment: Any) -> Any:
     same experiments in the same order."""
     if ranks.world_size() > 1:
         return _read_or_run_together(experiment)
-    if not _completed(experiment) and clusters.options():
+    if not completed(experiment) and clusters.options():
         clusters.run_jobs([experiment])
     return _sealed(experiment)
 
@@ -109,7 +109,7 @@ def _note(experiment: Any, result: Any) -> None:
         return
     provenance.note(experiment, result)
     for needed in provenance.needs(experiment):
-        if _completed(needed):
+        if completed(needed):
             _sealed(needed)
 
 
@@ -130,7 +130,7 @@ def _read_or_run_together(experiment: Any) -> Any:
 
     def ready() -> bool:
         with ranks.alone():
-            if not _completed(experiment):
+            if not completed(experiment):
                 if not isinstance(experiment.recipe, Recipe):
                     experiment.load()
                     return False
@@ -151,7 +151,7 @@ def run_all(experiments: Sequence[E_], jobs: int | None = None) -> list[Any]:
     prepared = [experiment.prepared() for experiment in experiments]
     if ranks.world_size() > 1:
         return [read_or_run(experiment) for experiment in prepared]
-    missing = list({e.infra.uid(): e for e in prepared if not _completed(e)}.values())
+    missing = list({e.infra.uid(): e for e in prepared if not completed(e)}.values())
     if missing and clusters.options():
         clusters.run_jobs(missing)
     elif missing:

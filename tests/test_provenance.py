@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from test_publish import ABOUT, CLAIM, PROVENANCE, TABLE
 from phdlib import paths, provenance, publish, runs
 from phdlib.experiments import LiftingExperiment
 from phdlib.feature_experiments import KeypointFeatureExperiment
+from phdlib.notebook import read_source
 from phdlib.phd_experiments import EncoderExperiment, HeadExperiment
 from phdlib.phd_training import StageRecipe
 
@@ -127,6 +130,20 @@ def test_what_a_stage_begins_with_is_named():
     encoder = EncoderExperiment(lifter=KeypointFeatureExperiment(channels=16), head=StageRecipe(epochs=1)).prepared()
     assert [type(needed) for needed in provenance.needs(encoder)] == [HeadExperiment, KeypointFeatureExperiment]
     assert provenance.needs(LiftingExperiment()) == []
+
+
+def test_the_cell_that_is_being_run_is_found_by_its_source(figures, nothing_read, monkeypatch):
+    """As in a kernel, whose history ends with the cell at work."""
+    name = "notebooks/videopose3d/02_supervised.ipynb"
+    cells = [c for c in read_source((paths.ROOT / name).with_suffix(".py")).cells if c.cell_type == "code"]
+    (saving,) = [c for c in cells if '"videopose3d-figure-4", fig' in c.source and "save_figure" in c.source]
+    shell = SimpleNamespace(history_manager=SimpleNamespace(input_hist_raw=["", "import numpy", f"{saving.source}\n"]))
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert provenance.running_cell(paths.ROOT / name) == saving["id"]
+    publish.save_table("videopose3d-table-1", TABLE, **ABOUT)
+    assert provenance.read(figures / "provenance.json")["files"]["videopose3d-table-1.md"]["cell"] == saving["id"]
+    shell.history_manager.input_hist_raw.append("1 + 1")
+    assert provenance.running_cell(paths.ROOT / name) == ""
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"a"'])

@@ -52,6 +52,7 @@ def test_help_needs_no_environment(call, tmp_path):
         (["--only"], "--only needs a value"),
         (["--speed", "fast"], "unknown argument --speed"),
         (["smoke"], "unknown argument smoke"),
+        (["--verify", "all"], "--verify all: expected how many trainings"),
     ],
 )
 def test_wrong_use_is_told_in_one_line_before_anything_is_installed(call, tmp_path, arguments, told):
