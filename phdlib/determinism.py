@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 MEASURED_FILES = (
-    *("timings.json", "benchmarks.json"),
-    *("videopose3d-figure-9-b.png", "videopose3d-figure-9-b_speed.csv", "videopose3d-figure-9-b_speed.md"),
+    *("timings.json", "benchmarks.json", "videopose3d-figure-9-b.png"),
+    *(f"videopose3d-figure-9-{part}.{suffix}" for part in ("b_speed", "inference_speed") for suffix in ("csv", "md")),
 )
 MEASURED_CLAIMS = ("VP3D-C27", "VP3D-C46", "VP3D-C47")  # of how fast training and inference are
 REPEAT = ("report.html", "report.md")  # show measured claims among others
