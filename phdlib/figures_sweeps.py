@@ -60,11 +60,11 @@ def figure_8(channels: tuple[Runs, Runs], fields: tuple[Runs, Runs]) -> Figure:
 
 
 def by_position(curves: Mapping[str, Sequence[np.ndarray]]) -> Figure:
-    """Error against the frame within a piece, per name one array per seed: an LSTM in long and in short pieces, and the
-    convolutional model."""
+    """Error against the frame within a piece, per name one array per seed; up to three names: an LSTM in long and in
+    short pieces, and the convolutional model."""
     fig, ax = plt.subplots(figsize=(8, 3.2))
     looks = ((RED, "-"), (RED, "--"), (BLUE, "-"))  # the LSTM in long and short pieces, the convolutional model
-    for (name, seeds), (color, line) in zip(curves.items(), looks, strict=True):
+    for (name, seeds), (color, line) in zip(curves.items(), looks[: len(curves)], strict=True):
         curve(ax, dict(enumerate(np.stack(seeds, axis=1), start=1)), name, color, line, dots=False)
     ax.set_xlabel("frame within the piece")
     ax.set_ylabel("MPJPE, mm")

@@ -124,8 +124,10 @@ def test_profiles_differ_from_the_paper_only_where_they_say_so() -> None:
     assert standard["causal"][0].recipe == standard["full"][0].recipe
 
 
-def test_an_unbuilt_data_source_is_named() -> None:
-    with pytest.raises(ValueError, match="unknown data source 'penn': choose one of embedded, cmu"):
+def test_a_data_source_that_does_not_fit_is_named() -> None:
+    with pytest.raises(ValueError, match="unknown data source 'kitchen': choose one of embedded, cmu"):
+        SMALL.model_copy(update={"data": "kitchen"}).prepared()
+    with pytest.raises(ValueError, match="data source 'penn': found keypoints 'fine_tuned', role 'human36m', expected"):
         SMALL.model_copy(update={"data": "penn"}).prepared()
     with pytest.raises(ValueError, match=r"data source 'cmu': .* is 'embedded', expected the same"):
         SMALL.model_copy(update={"data": "cmu"}).prepared()

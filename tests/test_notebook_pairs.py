@@ -36,13 +36,15 @@ def test_exactly_one_cell_holds_the_parameters(source: Path):
 
 @each
 def test_the_executed_notebook_is_small_whole_and_clean(source: Path):
+    """Executed from its first cell to its last, or not at all: then its outputs follow with the next run."""
     path = source.with_suffix(".ipynb")
     text = path.read_text(encoding="utf-8")
     executed = nbformat.reads(text, as_version=4)
     nbformat.validate(executed)
     code = [cell for cell in executed.cells if cell.cell_type == "code"]
     assert len(text) < 2e6
-    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    counts = [cell.execution_count for cell in code]
+    assert counts == list(range(1, len(code) + 1)) or not (any(counts) or any(cell.outputs for cell in code))
     assert not [output for cell in code for output in cell.outputs if output.output_type == "error"]
     assert "papermill" not in executed.metadata
     for folder in (str(paths.ROOT), str(Path.home()) + "/", "/site-packages/"):

@@ -3,11 +3,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 from test_publish import CLAIM, untestable
 
-from phdlib import paths, publish, published, readme
+from phdlib import checks, paths, publish, published, readme
 
 PROVENANCE = publish.Provenance(profile="standard", data="embedded", seeds=(0, 1, 2), seconds=61, revision="abc")
 ABOUT = {"paper": "videopose3d", "notebook": "notebooks/videopose3d/02_supervised.py", "provenance": PROVENANCE}
@@ -23,8 +24,13 @@ def test_the_readme_shows_what_figures_holds():
 
 
 def test_every_claim_has_a_verdict_that_follows_from_its_findings():
-    claims = publish.read_claims(paths.FIGURES / "claims.json")
-    assert {claim.id for claim in claims} == {claim.id for claim in published.claims()}
+    """A claim is missing only where the notebook that judges it is committed without outputs, which then follow."""
+    judged = {claim.id for claim in publish.read_claims(paths.FIGURES / "claims.json")}
+    missing = {claim.id for claim in published.claims()} - judged
+    waiting = {checks.check(id).notebook for id in missing}
+    for name in waiting:
+        cells = nbformat.read(paths.NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
+        assert not any(cell.get("outputs") for cell in cells), name
 
 
 def test_what_the_readme_links_to_is_there():
