@@ -192,7 +192,7 @@ export JUPYTER_PREFER_ENV_PATH=1 # the kernel of this environment, not one of th
 case $action in
   run) exec "$python" -m phdlib.run ${given[@]+"${given[@]}"} ;;
   verify) exec "$python" -m phdlib.verify "$@" ;;
-  lab) exec "$python" -m jupyterlab --notebook-dir="$root" --LabApp.default_url=/lab/tree/notebooks "$@" ;;
+  lab) exec "$python" -m jupyterlab --notebook-dir="$root" --LabApp.default_url=/lab/tree/notebooks/00_overview.ipynb "$@" ;;
   test)
     "$python" -m ruff check .
     "$python" -m ruff format --check .

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from phdlib import paths, provenance, publish, readme
+from phdlib import paths, provenance, publish, readme, report_pictures
 from phdlib.cache import code_fingerprint
 from phdlib.data import sources
 from phdlib.determinism import first_line
@@ -166,7 +166,8 @@ def generated(folder: Path, profile: str, data: str) -> Iterator[Check]:
     except ValueError as error:
         yield False, f"report and README: cannot be made anew: {str(error).splitlines()[0]}"
     for path, text in made.items():
-        told = first_line(path.read_text(encoding="utf-8") if path.exists() else "", text)
+        found = path.read_text(encoding="utf-8") if path.exists() else ""
+        told = first_line(report_pictures.without(found), report_pictures.without(text))
         yield not told, f"{path.name}: {(told and f'committed and made anew, {told}') or 'as it is made anew'}"
 
 

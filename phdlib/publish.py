@@ -394,11 +394,11 @@ def _merged(path: Path) -> Iterator[dict[str, dict[str, Any]]]:
     with paths.locked(path.parent):
         entries = {entry["id"]: entry for entry in read_entries(path)}
         yield entries
-        ordered = [entries[id] for id in sorted(entries, key=_natural)]
+        ordered = [entries[id] for id in sorted(entries, key=natural)]
         text = json.dumps(ordered, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
         paths.write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
 
 
-def _natural(id: str) -> list[str | int]:
+def natural(id: str) -> list[str | int]:
     """Sort key that puts figure-2 before figure-10."""
     return [int(piece) if piece.isdigit() else piece for piece in re.split(r"(\d+)", id)]

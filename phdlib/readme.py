@@ -1,7 +1,8 @@
 """The README's generated parts: filled from ``figures/``, never typed.
 
 A part stands between ``<!-- generated: WHAT -->`` and ``<!-- end -->``; WHAT is ``figure ID``, ``table ID``,
-``contents`` or ``claims``. ``python -m phdlib.readme`` fills them all, as a default run of the notebooks does.
+``contents``, ``score`` or ``claims``. ``python -m phdlib.readme`` fills them all, as a default run of the notebooks
+does.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from phdlib import checks, paths, provenance, publish, published
+from phdlib import checks, paths, provenance, publish, published, score, settings
 
 README = paths.ROOT / "README.md"
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n)(.*?)(<!-- end -->)", flags=re.DOTALL)
@@ -23,6 +24,7 @@ def fill(text: str, figures: Path) -> str:
     """``text`` with every part made anew from the files in ``figures``; ``ValueError`` names an unknown part."""
     manifest = {entry["id"]: entry for entry in publish.read_entries(figures / "manifest.json")}
     claims = publish.read_claims(figures / "claims.json")
+    run = score.read_folder(figures, settings.DEFAULT_PROFILE, settings.DEFAULT_DATA)
 
     def part(match: re.Match[str]) -> str:
         what, _, id = match[2].partition(" ")
@@ -33,8 +35,10 @@ def fill(text: str, figures: Path) -> str:
                 body = (figures / f"{id}.md").read_text(encoding="utf-8").strip() if id in manifest else _NOT_YET
             case "contents":
                 body = _contents(list(manifest.values()), figures) if manifest else _NOT_YET
+            case "score":
+                body = score.in_brief(run) if claims else _NOT_YET
             case "claims":
-                body = _claims(claims) if claims else _NOT_YET
+                body = f"{score.sentence(run)}{_claims(claims)}" if claims else _NOT_YET
             case _:
                 raise ValueError(f"README.md: no generated part is called {match[2]!r}")
         return f"{match[1]}{body}\n{match[4]}"
@@ -73,11 +77,8 @@ def _contents(entries: list[dict[str, Any]], figures: Path) -> str:
 
 
 def _claims(entries: Sequence[publish.Claim]) -> str:
-    """The score, then a table per outcome, a line per claim. Of several comparisons the one nearest to failing."""
-    of_all, groups = len(published.claims()), {o: [e for e in entries if e.outcome == o] for o in checks.OUTCOMES}
-    score = ", ".join(f"**{len(group)} {outcome}**" for outcome, group in groups.items() if group)
-    missing = f"; {of_all - len(entries)} are not judged yet" if len(entries) < of_all else ""
-    parts = [f"Of the papers' {of_all} claims: {score}{missing}."]
+    """A table per outcome, a line per claim. Of several comparisons the one nearest to failing."""
+    parts, groups = [""], {o: [e for e in entries if e.outcome == o] for o in checks.OUTCOMES}
     for outcome, group in groups.items():
         if not group:
             continue

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from phdlib import notebook, paths, publish, ranks, readme, settings
+from phdlib import notebook, paths, publish, ranks, readme, report, settings
 from phdlib.data import sources
 
 GUESS = 60.0  # seconds that a notebook is taken to need before its first run
@@ -215,15 +215,20 @@ def _choose(folder: Path, pattern: str | None, data: str) -> list[Path]:
         raise ValueError(told)
     if left_out:
         print(told, flush=True)
-    return fit
+    return sorted(fit, key=lambda source: notebook.name(source, folder) == notebook.FRONT_DOOR)
 
 
-def _renew_readme() -> None:
-    """README's generated parts; where a verdict of an earlier run is not as this code declares it, a line says so."""
+def _tell(profile: str, data: str) -> None:
+    """What a run ends with: its report, and after a run of the committed kind the README; where a verdict of an earlier
+    run is not as this code declares it, a line says so, and both stay as they were."""
+    folder = publish.output_dir(profile, data)
     try:
-        readme.update()
+        report.write(profile, data)
+        print(f"What held and what did not: {folder / report.NAMES[0]}")
+        if folder == paths.FIGURES:
+            readme.update()
     except ValueError as error:
-        print(f"README.md was left as it is: {error}", file=sys.stderr)
+        print(f"The report was left as it is: {error}", file=sys.stderr)
 
 
 def main(arguments: list[str], folder: Path = paths.NOTEBOOKS) -> int:
@@ -250,8 +255,8 @@ def main(arguments: list[str], folder: Path = paths.NOTEBOOKS) -> int:
             "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this environment, not one of the user's
         }
         failed = run(notebooks, folder, chosen.profile, chosen.data)
-        if folder == paths.NOTEBOOKS and publish.output_dir(chosen.profile, chosen.data) == paths.FIGURES:
-            _renew_readme()
+        if folder == paths.NOTEBOOKS:
+            _tell(chosen.profile, chosen.data)
         return 1 if failed else 0
     except OSError as error:
         print(f"cannot go on: {error}", file=sys.stderr)

@@ -187,14 +187,15 @@ _NO_BODIES = (
 SOURCES: dict[str, Source] = {
     "embedded": Source(_embedded_clips, _embedded_key, notebooks=("*",)),
     "cmu": Source(
-        _embedded_clips, _embedded_key, notebooks=("01_your_data", "02_pseudo_ground_truth", "videopose3d/*", "phd/*"),
+        _embedded_clips, _embedded_key,
+        notebooks=("00_overview", "01_your_data", "02_pseudo_ground_truth", "videopose3d/*", "phd/*"),
         why_not="00_data is about the motion that comes with the repository",
         holds="CMU's tree (cmu_mocap/subjects)", find=_find_cmu,
     ),
     "human36m": Source(
         _npz_clips, _npz_key,
         notebooks=(
-            "01_your_data", "videopose3d/01_temporal_model", "videopose3d/02_supervised",
+            "00_overview", "01_your_data", "videopose3d/01_temporal_model", "videopose3d/02_supervised",
             "videopose3d/04_size_and_ablations", "videopose3d/05_batching", "videopose3d/06_back_projection",
             "videopose3d/07_semi_supervised",
         ),
@@ -202,13 +203,13 @@ SOURCES: dict[str, Source] = {
         holds="VideoPose3D's data_3d_h36m.npz", find=partial(_find_npz, "human36m"),
     ),
     "humaneva": Source(
-        _npz_clips, _npz_key, notebooks=("01_your_data",),
+        _npz_clips, _npz_key, notebooks=("00_overview", "01_your_data"),
         why_not="Table 4's notebook is written about the embedded chunks, the others want Human3.6M; what runs on it "
         "is phdlib.pretrained.evaluate_pretrained, and any LiftingExperiment(data='humaneva', role='humaneva')",
         detectors="real", holds="VideoPose3D's data_3d_humaneva15.npz", find=partial(_find_npz, "humaneva"),
     ),
     "penn": Source(
-        _penn_clips, _penn_key, notebooks=("01_your_data",),
+        _penn_clips, _penn_key, notebooks=("00_overview", "01_your_data"),
         why_not="Penn Action has 2D of 13 joints and pictures, no 3D: VideoPose3D's models want 3D labels, and PHD's "
         "want other data with 3D beside it and features of its pictures from HMR's network, which nobody may hand on; "
         "01_your_data measures on it what needs neither, a pose that stands still",

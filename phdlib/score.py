@@ -1,0 +1,198 @@
+"""How the papers' claims came out: read from the files of a run, counted, and put into words.
+
+README, report and the front-door notebook all take their counts and sentences from here, so that they cannot disagree.
+Every number and outcome comes from ``claims.json``; only which claims are headlines is chosen here.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from phdlib import cells, checks, paths, provenance, publish, published, settings
+from phdlib.cells import Cell
+
+NOT_YET = "not judged yet"
+OUTCOMES = (*checks.OUTCOMES, NOT_YET)
+MEANING = checks.MEANING | {NOT_YET: "no run has judged it"}
+NAMES = {"phd": "PHD, ICCV 2019", "videopose3d": "VideoPose3D, CVPR 2019"}
+TITLES = {
+    "reproduced": "Held",
+    "contradicted": "Did not hold",
+    "undecided": "Undecided",
+    "not testable here": "Not testable here",
+    NOT_YET: "Not judged yet",
+}
+# What each paper is remembered for. A list made by hand.
+HEADLINES = (
+    "PHD-C01",  # a causal encoder is as good
+    "PHD-C02",  # latent space beats pose space
+    "PHD-C07",  # and the baselines
+    "PHD-C28",  # statues
+    "PHD-C31",  # training on own outputs
+    "VP3D-C05",  # temporal context helps
+    "VP3D-C15",  # and smooths
+    "VP3D-C20",  # half the cost of an LSTM
+    "VP3D-C28",  # semi-supervision
+    "VP3D-C34",  # the bone-length term
+)
+DATA = {
+    "embedded": "half an hour of CMU's motion capture (the data that comes with the project) on an open body, seen by "
+    "virtual cameras",
+    "cmu": "a tree of CMU's motion capture on an open body, seen by virtual cameras",
+    "human36m": "Human3.6M in VideoPose3D's files",
+    "humaneva": "HumanEva-I in VideoPose3D's files",
+    "penn": "Penn Action",
+}
+SCALE = {
+    "smoke": "profile smoke: everything runs at its smallest, and the numbers mean nothing",
+    "standard": "profile standard: networks, data and training cut until two cores suffice",
+    "paper": "profile paper: the papers' sizes",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left in its folder: claims by id, entries of the manifest (and of wild.json), of beyond.json, and
+    provenance.json."""
+
+    profile: str
+    data: str
+    folder: Path
+    claims: dict[str, dict[str, Any]] = field(repr=False)
+    manifest: list[dict[str, Any]] = field(repr=False)
+    beyond: list[dict[str, Any]] = field(repr=False)
+    origins: dict[str, dict[str, dict[str, Any]]] = field(repr=False)
+
+    def origin(self, file: str, entry: dict[str, Any]) -> dict[str, Any]:
+        """What made one of its files: as provenance.json has it, else as its entry in the manifest."""
+        return self.origins.get("files", {}).get(file, entry)
+
+    def cell(self, id: str, entry: dict[str, Any]) -> Cell:
+        """Where a claim, or what goes beyond them, was judged."""
+        saved = next((part[id] for part in self.origins.values() if id in part), entry)
+        return cells.that_names(id, saved)
+
+    def link(self, cell: Cell, page: Path) -> str:
+        """The address of a cell of its executed notebooks, for a page in the folder ``page``."""
+        executed = self.folder.parent if self.folder == paths.FIGURES else self.folder
+        return cell.address(Path(os.path.relpath(executed / "notebooks", page)).as_posix())
+
+    def outcome(self, id: str) -> str:
+        return self.claims[id]["outcome"] if id in self.claims else NOT_YET
+
+    def counts(self, paper: str | None = None) -> dict[str, int]:
+        """How many claims of a paper, or of both, came out how; in the order of :data:`OUTCOMES`, zeros included."""
+        found = Counter(self.outcome(claim.id) for claim in published.claims(paper))
+        return {outcome: found[outcome] for outcome in OUTCOMES}
+
+
+def read(profile: str, data: str) -> Run:
+    """The run of a profile on a data source, empty where there was none. ``ValueError`` names a broken file."""
+    return read_folder(publish.output_dir(profile, data), profile, data)
+
+
+def read_folder(folder: Path, profile: str, data: str) -> Run:
+    """The same from a folder of one's own."""
+    claims = {claim.id: claim.model_dump(mode="json") for claim in publish.read_claims(folder / "claims.json")}
+    manifest, wild, beyond = (publish.read_entries(folder / f"{name}.json") for name in ("manifest", "wild", "beyond"))
+    return Run(profile, data, folder, claims, manifest + wild, beyond, provenance.read(folder / provenance.NAME))
+
+
+def runs(profile: str, data: str) -> list[Run]:
+    """The run itself; with the default data, also those of other sources at the same profile that judged claims."""
+    others = [name for name in settings.DATA_SOURCES if name != data] if data == settings.DEFAULT_DATA else []
+    return [read(profile, data), *(run for name in others if (run := read(profile, name)).claims)]
+
+
+def in_words(counts: dict[str, int]) -> str:
+    """ "32 reproduced, 18 contradicted, ..." without those that are none."""
+    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+
+
+def sentence(run: Run) -> str:
+    """The score of both papers."""
+    return f"Of the papers' {len(published.claims())} claims: {in_words(run.counts())}."
+
+
+def warning(run: Run) -> tuple[str, str]:
+    """What the numbers are not, where they are not what the papers measured; and on which data, at which scale."""
+    seeds = max((len(entry["provenance"]["seeds"]) for entry in run.claims.values()), default=0)
+    told = f"Measured on {DATA[run.data]}; {SCALE[run.profile]}{f', up to {seeds} seeds' * bool(seeds)}."
+    if run.data in ("human36m", "humaneva", "penn"):
+        return "", told
+    speaks = "A verdict is about a claim on these data at this scale, not about the papers' numbers on theirs."
+    return "This is not Human3.6M.", f"{told} {speaks}"
+
+
+def headlines(run: Run) -> dict[str, list[str]]:
+    """The ids of :data:`HEADLINES` by outcome, outcomes without any left out."""
+    by_outcome = {o: [id for id in HEADLINES if run.outcome(id) == o] for o in OUTCOMES}
+    return {outcome: ids for outcome, ids in by_outcome.items() if ids}
+
+
+def in_brief(run: Run) -> str:
+    """The score, what it is of, and the headlines: as markdown, the same in README and report.md."""
+    lead, told = warning(run)
+    parts = [sentence(run), f"**{lead}** {told}" if lead else told]
+    for outcome, ids in headlines(run).items():
+        lines = [f"- {published.claim(id).claim} ({evidence(run, id)})" for id in ids]
+        parts.append("\n".join([f"**{TITLES[outcome]}**", "", *lines]))
+    return "\n\n".join(parts)
+
+
+def evidence(run: Run, id: str) -> str:
+    """ "VP3D-C15: 53.1 % (51.4 to 54.4), asked above 50": a claim's id with what was measured, if anything was."""
+    entry = run.claims.get(id)
+    if not entry or entry["effect"] is None:
+        return id
+    shown = next(f for f in entry["findings"] if all(f[key] == entry[key] for key in ("effect", "interval", "unit")))
+    return f"{id}: {measured(entry)}, asked {bounds(shown)}"
+
+
+def number(value: float | None, decimals: int | None = None) -> str:
+    """A number as it is to be read: three digits that count, or so many ``decimals``; whole numbers whole."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if decimals is None:
+        if value == round(value) and abs(value) < 1e6:
+            return f"{value:.0f}"
+        if not 1e-3 <= abs(value) < 1e6:
+            return f"{value:.2e}".replace("-", "−")
+        decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:z.{decimals}f}".replace("-", "−")
+
+
+def estimate(effect: float | None, interval: Sequence[float] | None) -> tuple[str, ...]:
+    """Effect, and where there is one the interval's ends, with as many decimals as its width deserves."""
+    if effect is None or interval is None:
+        return (number(effect),)
+    width = interval[1] - interval[0]
+    decimals = min(6, max(0, 1 - math.floor(math.log10(width / 3)))) if width > 0 else None
+    return tuple(number(value, decimals) for value in (effect, *interval))
+
+
+def measured(entry: dict[str, Any]) -> str:
+    """ "53.1 % (51.4 to 54.4)": a claim's effect and interval in words; empty where nothing was measured."""
+    if entry["effect"] is None:
+        return ""
+    effect, *ends = estimate(entry["effect"], entry["interval"])
+    return f"{effect} {entry['unit']}".strip() + (f" ({ends[0]} to {ends[1]})" if ends else "")
+
+
+def bounds(finding: dict[str, Any]) -> str:
+    """What a finding's interval was asked to keep to: "above 1", "from −1 to 1"."""
+    above, below = (finding.get(name) for name in ("above", "below"))
+    if above is None and below is None:
+        return ""
+    low, high = (None if bound is None else f"{bound:.3g}".replace("-", "−") for bound in (above, below))
+    if low == high:
+        return f"exactly {low}"
+    if high is None:
+        return f"above {low}"
+    return f"below {high}" if low is None else f"from {low} to {high}"

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from phdlib import checks, published, score, settings
+
+
+@pytest.mark.parametrize(
+    ("effect", "interval", "shown"),
+    [
+        (35.0, None, ("35",)),
+        (0.4009, (-0.0372, 0.7875), ("0.40", "−0.04", "0.79")),
+        (53.0726, (51.3556, 54.4198), ("53.1", "51.4", "54.4")),
+        (-4.162, (-14.426, 5.811), ("−4.2", "−14.4", "5.8")),
+        (2.26e-6, None, ("2.26e−06",)),
+        (1.0, (1.0, 1.0), ("1", "1", "1")),
+        (None, None, ("–",)),
+        (-0.001, (-2.0, 2.0), ("0.0", "−2.0", "2.0")),
+    ],
+)
+def test_numbers_have_as_many_digits_as_their_interval_deserves(effect, interval, shown):
+    assert score.estimate(effect, interval) == shown
+
+
+def test_bounds_are_read_as_they_are_declared():
+    for check in checks.checks():
+        for bound in check.bounds.values():
+            ends = {
+                k: None if abs(v) == float("inf") else v for k, v in (("above", bound.above), ("below", bound.below))
+            }
+            told = score.bounds(ends).replace("−", "-")
+            assert str(bound).startswith(told.split(" ")[0]) and told.split(" ")[0] in (
+                "above",
+                "below",
+                "from",
+                "exactly",
+            )
+
+
+def test_headlines_are_claims_of_both_papers():
+    known = {claim.id for claim in published.claims()}
+    assert set(score.HEADLINES) <= known and len(set(score.HEADLINES)) == len(score.HEADLINES)
+    assert {id.split("-")[0] for id in score.HEADLINES} == {"PHD", "VP3D"}
+
+
+def test_every_source_and_profile_has_its_words():
+    assert set(score.DATA) == set(settings.DATA_SOURCES) and set(score.SCALE) == set(settings.PROFILES)
+
+
+def test_nothing_judged_is_counted_as_such(tmp_path):
+    run = score.read_folder(tmp_path, "standard", "embedded")
+    assert score.in_words(run.counts()) == "101 not judged yet"
+    assert run.counts("phd")[score.NOT_YET] == 45
+    assert score.headlines(run) == {score.NOT_YET: list(score.HEADLINES)}
+    assert "not Human3.6M" in score.in_brief(run)
+    lead, told = score.warning(score.read_folder(tmp_path, "paper", "human36m"))
+    assert lead == "" and told.startswith("Measured on Human3.6M")
