@@ -21,9 +21,9 @@ class Effect(NamedTuple):
 
 
 def rounded(effect: Effect) -> tuple[str, str, str]:
-    """Value, low and high as text, with as many decimals (1 to 3, none if all are 0) as the largest calls for."""
+    """Value, low and high as text, with as many decimals (1 to 3, none where all come to 0) as the largest asks for."""
     size = max(map(abs, effect))
-    places = 1 if size >= 1 else 2 if size >= 0.1 else 3 if size else 0
+    places = 1 if size >= 1 else 2 if size >= 0.1 else 3 if size >= 0.0005 else 0
     value, low, high = (f"{round(number, places) + 0.0:.{places}f}" for number in effect)  # + 0.0: no minus zero
     return value, low, high
 
