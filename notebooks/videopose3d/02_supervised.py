@@ -462,13 +462,13 @@ if modelled:
         "rest": measured("single-frame model, first seed: MPJPE left on true keypoints", rest, "mm"),
     }  # fmt: skip
 why = (
-    " Of the single-frame model (one seed, no interval) MPJPE is {jitter:better|worse} without the detector's jitter, "
-    "{slow:better|worse} without its slow error."
+    " Of the single-frame model (one seed, no interval) MPJPE is {jitter:smaller|larger} without the detector's jitter, "
+    "{slow:smaller|larger} without its slow error."
 )
 found = beyond.save(
     "beyond-smoothness",
     "Smoother, and how much nearer? What the noise leaves to time",
-    "The temporal model's velocity error is {velocity:better|worse}, its MPJPE {position:better|worse}."
+    "The temporal model's velocity error is {velocity:smaller|larger}, its MPJPE {position:smaller|larger}."
     + why * modelled,
     evidence,
     "What a real detector's noise is like: where it is a model, the share of its slow error was ours to choose. A longer "
