@@ -168,7 +168,15 @@ def test_a_training_that_fails_is_told(run, capsys):
 
 
 @pytest.fixture
-def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def whole() -> None:
+    """Skips while a notebook is committed without outputs: what it writes is then of earlier code, and not traced."""
+    waiting = [p.stem for p in paths.NOTEBOOKS.rglob("*.ipynb") if '"output_type"' not in p.read_text(encoding="utf-8")]
+    if waiting:
+        pytest.skip(f"the next standard run writes the outputs of {', '.join(sorted(waiting))}")
+
+
+@pytest.fixture
+def copied(whole: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The committed figures and README, to alter."""
     folder = shutil.copytree(paths.FIGURES, tmp_path / "figures")
     shutil.copy(readme.README, tmp_path / "README.md")
@@ -177,7 +185,7 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_what_is_committed_is_as_it_was_recorded():
+def test_what_is_committed_is_as_it_was_recorded(whole):
     assert (paths.FIGURES / "provenance.json").stat().st_size < 2e6
     assert wrong(paths.FIGURES) == []
 
@@ -203,7 +211,7 @@ def test_an_altered_committed_verdict_is_found(copied, field):
     assert [line for line in wrong(copied) if entry["id"] in line and f"{field} committed" in line]
 
 
-def test_the_tolerance_is_about_what_seeds_differ_by():
+def test_the_tolerance_is_about_what_seeds_differ_by(whole):
     """Of the committed trainings that differ in their seed alone, most lie within it, and not all within a tenth."""
     alike: dict[str, list[dict]] = {}
     for piece in provenance.read(paths.FIGURES / "provenance.json")["pieces"].values():
