@@ -24,3 +24,13 @@ def figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(paths, "FIGURES", tmp_path / "figures")
     return tmp_path / "figures"
+
+
+@pytest.fixture
+def whole() -> None:
+    """Skips while a notebook is committed without outputs: what it writes is then of earlier code, and not traced."""
+    from phdlib import paths
+
+    waiting = [p.stem for p in paths.NOTEBOOKS.rglob("*.ipynb") if '"output_type"' not in p.read_text(encoding="utf-8")]
+    if waiting:
+        pytest.skip(f"the next standard run writes the outputs of {', '.join(sorted(waiting))}")

@@ -75,13 +75,13 @@ def value_of(at: dict[str, str]) -> Any:
     return value
 
 
-def test_the_report_is_full_of_marked_numbers():
+def test_the_report_is_full_of_marked_numbers(whole):
     assert len(marked()) > 10 * NUMBERS
     assert len({at["data-from"] for at, _ in marked()}) > 30
 
 
 @pytest.mark.parametrize("which", range(NUMBERS))
-def test_a_number_leads_back_to_what_made_it(which):
+def test_a_number_leads_back_to_what_made_it(whole, which):
     at, text = marked()[which]
     value = value_of(at)
     if isinstance(value, str):  # a cell of a .csv is shown as it is
@@ -112,7 +112,7 @@ def test_a_number_leads_back_to_what_made_it(which):
         assert provenance.configuration(experiment.prepared()) == described["configuration"]
 
 
-def test_what_is_learned_names_its_trainings():
+def test_what_is_learned_names_its_trainings(whole):
     """Of the tables of both papers' results none may stand without a training behind it."""
     for name in ("phd-table-1.csv", "phd-table-2.csv", "videopose3d-table-1a.csv", "videopose3d-table-2.csv"):
         pieces = [content()["pieces"][piece] for piece in content()["files"][name]["pieces"]]

@@ -168,14 +168,6 @@ def test_a_training_that_fails_is_told(run, capsys):
 
 
 @pytest.fixture
-def whole() -> None:
-    """Skips while a notebook is committed without outputs: what it writes is then of earlier code, and not traced."""
-    waiting = [p.stem for p in paths.NOTEBOOKS.rglob("*.ipynb") if '"output_type"' not in p.read_text(encoding="utf-8")]
-    if waiting:
-        pytest.skip(f"the next standard run writes the outputs of {', '.join(sorted(waiting))}")
-
-
-@pytest.fixture
 def copied(whole: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The committed figures and README, to alter."""
     folder = shutil.copytree(paths.FIGURES, tmp_path / "figures")
