@@ -21,6 +21,7 @@ README = "<!-- generated: table videopose3d-table-1 -->\n<!-- end -->\n<!-- gene
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The output folder of a run with two trainings, a table, a verdict and a README."""
     monkeypatch.setenv("PHDLIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PHDLIB_PROFILE", "standard")  # whatever profile the tests are run under
     monkeypatch.setattr(paths, "FIGURES", tmp_path / "figures")
     monkeypatch.setattr(readme, "README", tmp_path / "README.md")
     for name in ("_read", "_seconds"):
