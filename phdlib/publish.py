@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Profile = Literal[settings.PROFILES]
 Paper = Literal["phd", "videopose3d", "wild"]  # "wild": real video, in neither paper, so not in manifest.json
 PUBLISHED = "published numbers, none of ours"  # the stamp of what shows these alone
-REAL_VIDEO = "real video{}; the models on it"  # and of what is neither paper's; the video's name goes in
+REAL_VIDEO = "{}; the models on it"  # and of what is neither paper's; which video goes in
 Verdict = Literal[checks.VERDICTS]
 Outcome = Literal[checks.OUTCOMES]
 
@@ -326,7 +326,7 @@ def _as_text(table: pd.DataFrame, digits: int | Mapping[str, int]) -> pd.DataFra
 def _stamped(stamp: str, paper: str, provenance: Provenance) -> str:
     """The small print under a figure or table; ``settings["video"]`` names the video that the models look at."""
     video = provenance.settings.get("video")
-    stamp = stamp or (REAL_VIDEO.format(f" {video}" if video else "") if paper == "wild" else "")
+    stamp = stamp or (REAL_VIDEO.format(f"video {video}" if video else "real video") if paper == "wild" else "")
     if stamp == PUBLISHED:
         return f"{stamp}; revision {provenance.revision}"
     return f"{stamp}: {provenance.line()}" if stamp else provenance.line()

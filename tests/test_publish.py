@@ -43,7 +43,7 @@ def test_a_stamp_on_real_video_names_it_beside_what_the_models_learned_from(figu
     shown = PROVENANCE.model_copy(update={"settings": {"video": "dancer.avi"}})
     about = ABOUT | {"paper": "wild", "provenance": shown}
     page = publish.save_table("wild-table-1", TABLE, **about).read_text()
-    assert f"_real video dancer.avi; the models on it: {shown.line()}_" in page and "data embedded" in shown.line()
+    assert f"_video dancer.avi; the models on it: {shown.line()}_" in page and "data embedded" in shown.line()
 
 
 def test_each_profile_and_data_source_has_a_folder_of_its_own(figures):

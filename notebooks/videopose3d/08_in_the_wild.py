@@ -133,6 +133,7 @@ else:
     )
     grey, keypoints = wild_examples.stand_in()
     dancer = video.analyse(grey, detections=keypoints, models=models)
+shown_name = dancer.info.path.name if real else "stand-in"
 say(dancer.lines)
 
 # %% [markdown]
@@ -146,7 +147,7 @@ chosen = [motion.first + round((i + 0.5) * length / 7) for i in range(7)]
 fig = figures_wild.strip(pictures(dancer.info, chosen), motion)
 title = "Real video: the dancer of musicalgestures, keypoints by BlazePose"
 saved = save(
-    "wild-figure-1", fig, dancer.info.path.name, title=title if real else "Stand-in for real video",
+    "wild-figure-1", fig, shown_name, title=title if real else "Stand-in for real video",
     caption="From top to bottom: keypoints on the frames, the lifted pose from the camera, the same from 60° beside. Blue: left.",
 )  # fmt: skip
 
@@ -313,18 +314,18 @@ if penn:
 futures = {"dancer" if real else "stand-in": (dancer, motion)}
 if penn:
     futures["penn"] = (penn, penn.motions[0])
-for name, (analysis, person) in futures.items():
+for part, (analysis, person) in futures.items():
     which = figures_wild.liveliest(person)
     wanted = [t for t in figures_wild.shown_frames(person, which) if t is not None]
     images = pictures(analysis.info, wanted)
     if not show_pixels:
         images = figures_wild.with_keypoints(images, person)
     present = person.first / person.clip.fps + person.present[which] / 25
-    title = f"{name}: what PHD expects after {present:.1f} s"
+    title = f"{part}: what PHD expects after {present:.1f} s"
     fig = figures_wild.figure_1(images, person, which, title=title)
     title = "PHD's Figure 1 on real video" if real else "PHD's Figure 1 on a stand-in"
     saved = save(
-        "wild-figure-4", fig, analysis.info.path.name, part=name.replace("-", "_"), title=title,
+        "wild-figure-4", fig, analysis.info.path.name if real else part, part=part.replace("-", "_"), title=title,
         caption="Yellow: read from the frames seen; blue: predicted, from the camera and from the side. Columns are frames from "
         "the last one seen; an empty place is beyond the video's end.",
     )  # fmt: skip
@@ -378,7 +379,7 @@ names = {
     **{column: f"held-out half: {column}" for column in rows if "," in column},
 }
 saved = publish.save_table(
-    "wild-table-2", table.rename(columns=names), paper="wild", provenance=of(dancer.info.path.name, seeds, round(seconds, 1)),
+    "wild-table-2", table.rename(columns=names), paper="wild", provenance=of(shown_name, seeds, round(seconds, 1)),
     title="Real video as the unlabelled half: mean over seeds, least and greatest in brackets; errors in mm" if real
     else "A stand-in as the unlabelled half", **here,
 )  # fmt: skip
@@ -443,7 +444,7 @@ one = next(iter(lifted.values()))
 chosen = [one.first + int((i + 0.5) * len(one.clip) / 7) for i in range(7)]
 fig = figures_wild.before_and_after(lifted, chosen)
 saved = publish.save_figure(
-    "wild-figure-6", fig, paper="wild", provenance=of(dancer.info.path.name),
+    "wild-figure-6", fig, paper="wild", provenance=of(shown_name),
     title="The dancer's held-out half, 3D from 60° beside, before and after training on the other half" if real
     else "A stand-in, before and after training on its other half",
     caption="Blue: left.", **here,
