@@ -145,6 +145,7 @@ table = wild_tables.over_seeds(
     rows.set_index(["test", "horizon", "role", "seed"])[["value"]]
 )["value"]
 table = table.unstack("role", sort=False).rename_axis(["test", "frames ahead"])
+table = table[[*groups, "Constant"]]
 saved = publish.save_table(
     "wild-table-3", table, provenance=provenance, **here,
     title="PHD by what its pseudo-ground-truth role is made of: P-MPJPE in mm (Human3.6M role), PCK in % (held-out video)",

@@ -210,14 +210,14 @@ def futures_of_roles(
     fig, axes = plt.subplots(1, len(values), figsize=(3.4 * len(values), 3.0), squeeze=False)
     for ax, (test, methods) in zip(axes[0], values.items(), strict=True):
         for method, by_horizon in methods.items():
-            at, color = list(by_horizon), LEARNED[method]
+            at, color = [h for h in by_horizon if h], LEARNED[method]  # the present is no future: a dot, no line
             ax.plot(at, [np.mean(by_horizon[h]) for h in at], color=color, lw=1.5, label=method)
-            for h in at:
+            for h in by_horizon:
                 ax.plot([h] * len(by_horizon[h]), by_horizon[h], "o", ms=3, color=color)
         ax.set_title(test, fontsize=9)
         ax.set_xlabel("frames ahead")
         ax.set_ylabel(ylabels[test])
         ax.spines[["top", "right"]].set_visible(False)
-    axes[0, 0].legend(frameon=False, fontsize=8)
+    axes[0, -1].legend(frameon=False, fontsize=8)  # of a video, where Constant is, too
     fig.tight_layout()
     return fig

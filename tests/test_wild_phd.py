@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from phd_small import role_data
@@ -18,6 +18,7 @@ from phdlib.crops import crop_joints
 from phdlib.data.wild_role import keep, kept_clips
 from phdlib.feature_experiments import ImageFeatureExperiment, KeypointFeatureExperiment
 from phdlib.features import KeypointFeatures
+from phdlib.futures import futures_2d, futures_3d
 from phdlib.lifting import TemporalModel
 from phdlib.phd_experiments import PHDExperiment
 from phdlib.phd_training import FutureRecipe, StageRecipe
@@ -91,12 +92,14 @@ def test_a_training_reads_the_detections_and_is_judged_on_others(monkeypatch):
     embedded = read_or_run(SMALL.prepared())
     assert any(not np.array_equal(value, embedded.weights[name]) for name, value in result.weights.items())
 
-    table = pd.DataFrame({"horizon": [1, 30], "frame": [50.0, 100.0]})
-    monkeypatch.setattr(
-        wild_tables.phd_study, "evaluate", lambda pieces: {"h36m": {wild_tables.ROW: [table] * len(pieces)}}
-    )
+    joints = torch.from_numpy(result.futures["human36m"].joints)
+    known = SimpleNamespace(joints=joints + 0.1 * torch.rand(joints.shape, generator=torch.Generator().manual_seed(0)))
+    monkeypatch.setattr(wild_tables.phd_study, "truth", lambda features, role: known)
     held = {"other": found(60, shift=5.0), "short": found(44)}
     rows = wild_tables.pseudo_rows({"embedded": [SMALL], "real video": [real]}, held, (1, 30))
+    on_role = rows[rows["test"] == "Human3.6M role"].set_index(["role", "horizon"])["value"]
+    expected = futures_3d(joints[:, 15:], known.joints[:, 15:]).groupby("horizon")["frame"].mean()
+    assert on_role["real video"].to_dict() == pytest.approx({h: expected[h] for h in (1, 30)}, rel=1e-4)
     assert set(rows["test"]) == {"Human3.6M role", "other"}  # 44 frames hold no window of 45
     on_video = rows[rows["test"] == "other"]
     assert on_video.groupby("role")["horizon"].apply(list).to_dict() == {
@@ -114,3 +117,16 @@ def test_what_cannot_be_trained_on_is_refused():
         with_phi(ImageFeatureExperiment(), kept_clips((key,), 25.0))
     with pytest.raises(ValueError, match=r"found nobody for 1\.6 s in a row"):
         on_detections(SMALL, (keep(found(39)),)).tracks(40)
+
+
+def test_pck_by_frame_is_the_evaluations_own():
+    generator = torch.Generator().manual_seed(1)
+    pred = torch.randn(5, 30, 17, 3, generator=generator)
+    keypoints = 100 * (pred[..., :2] + 0.12 * torch.randn(5, 30, 17, 2, generator=generator)) + 300
+    visible = torch.rand(5, 30, 17, generator=generator) < 0.8
+    visible[2, 29, 4:] = False  # too few to count
+    own = futures_2d(pred, keypoints, visible).set_index(["window", "horizon"])["frame"]
+    found = wild_tables.frame_pck(pred, keypoints, visible)
+    for (window, horizon), value in own.items():
+        assert found[window, horizon - 1].item() == pytest.approx(value, abs=1e-3, nan_ok=True)
+    assert found[2, 29].isnan() and 20 < found.nanmean() < 95
