@@ -138,7 +138,7 @@ def _findings(run: Run, id: str) -> Markup:
                 tag("td", _effect(id, found, fields, run.claims[id]), class_="num"),
                 tag("td", f"{asked} {found['unit']}".strip() if asked else "", class_="asked"),
                 tag("td", interval(found, scales[found["unit"]])),
-                tag("td", "holds" if found["holds"] else "does not", class_="yes" if found["holds"] else "no"),
+                tag("td", score.state(found), class_=_kind(found)),
             )
         )
     heads = ("compared", "effect (95 %)", "asked", "the interval and what it was asked", "")
@@ -191,6 +191,10 @@ def interval(found: dict[str, Any], scale: tuple[float, float]) -> Markup:
     dot = tag("circle", cx=x(found["effect"]), cy=middle, r=3.2)
     effect, *ends = score.estimate(found["effect"], found["interval"])
     told = f"{effect}, from {ends[0]} to {ends[1]}; asked: {score.bounds(found) or 'nothing'}"
-    kind = "holds" if found["holds"] else "fails"
-    return tag("svg", zone, *zero, *edges, bar, dot, class_=f"plot {kind}", viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
+    return tag("svg", zone, *zero, *edges, bar, dot, class_=f"plot {_kind(found)}", viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
                width=_WIDTH, height=_HEIGHT, role="img", aria_label=told)  # fmt: skip
+
+
+def _kind(found: dict[str, Any]) -> str:
+    """How a finding is coloured."""
+    return {"holds": "yes", "open": "open"}.get(score.state(found), "no")

@@ -145,15 +145,17 @@ def _finding_beyond(run: Run, entry: dict[str, Any]) -> Markup:
 def _again(run: Run) -> Markup:
     option = "" if run.profile == "standard" else f" --profile {run.profile}"
     option += "" if run.data == "embedded" else f" --data {run.data}"
-    traced = " and provenance.json, which follows each file to its trainings" if run.origins else ""
+    traced = " From provenance.json each file can be followed to its trainings." if run.origins else ""
     revisions = sorted({entry["provenance"]["revision"] for entry in run.claims.values()})
     read = join(
         "Every number on this page is read from a file beside it: ", tag("a", "claims.json", href="claims.json"),
-        f" has the verdicts, the .csv files the tables, manifest.json what the pictures are of{traced}. Cells are "
+        f" has the verdicts, the .csv files the tables, manifest.json what the pictures show.{traced} Cells are "
         "counted from 0, text cells too; JupyterLab opens a notebook at one. Under all that is shown stand the "
         "profile, the data, the seeds and the revision of the code that made it.",
     )  # fmt: skip
     verdicts = f" The verdicts are of revision{'s' * (len(revisions) > 1)} {', '.join(revisions)}." if revisions else ""
     only = tag("code", f"./reproduce.sh{option} --only phd-table-2")
-    told = tag("p", "makes all of it anew; what the cache holds is not trained again. ", only, " makes one table.")
+    verify = tag("code", f"./reproduce.sh --verify{option}")
+    again = "makes all of it anew; what the cache holds is not trained again. "
+    told = tag("p", again, only, " makes one table, ", verify, " holds all against what the code gives.")
     return join(tag("p", read, verdicts), tag("pre", f"./reproduce.sh{option}"), told)

@@ -152,7 +152,20 @@ def evidence(run: Run, id: str) -> str:
     if not entry or entry["effect"] is None:
         return id
     shown = next(f for f in entry["findings"] if all(f[key] == entry[key] for key in ("effect", "interval", "unit")))
-    return f"{id}: {measured(entry)}, asked {bounds(shown)}"
+    short = ": so, but by less" if state(shown) == "less than asked" else ""
+    return f"{id}: {measured(entry)}, asked {bounds(shown)}{short}"
+
+
+def state(finding: dict[str, Any]) -> str:
+    """What an interval says of what was asked of it: "holds", "open" where it reaches over a bound, "does not hold"
+    where all of it lies outside; of these "less than asked" where the effect has the asked sign for sure, but not the
+    asked size."""
+    bound, (low, high) = publish.Found(**finding).tested()
+    if finding["holds"]:
+        return "holds"
+    if not bound.denied((low, high)):
+        return "open"
+    return "less than asked" if math.isinf(bound.below) and low > 0 and high <= bound.above else "does not hold"
 
 
 def number(value: float | None, decimals: int | None = None) -> str:

@@ -55,3 +55,20 @@ def test_nothing_judged_is_counted_as_such(tmp_path):
     assert "not Human3.6M" in score.in_brief(run)
     lead, told = score.warning(score.read_folder(tmp_path, "paper", "human36m"))
     assert lead == "" and told.startswith("Measured on Human3.6M")
+
+
+@pytest.mark.parametrize(
+    ("interval", "above", "below", "state"),
+    [
+        ((1.5, 2.0), 1.0, None, "holds"),
+        ((0.5, 2.0), 1.0, None, "open"),
+        ((0.2, 0.9), 1.0, None, "less than asked"),
+        ((-0.2, 0.9), 1.0, None, "does not hold"),
+        ((1.2, 1.9), -1.0, 1.0, "does not hold"),
+        ((-0.9, 0.9), -1.0, 1.0, "holds"),
+        (None, 13.0, 13.0, "does not hold"),
+    ],
+)
+def test_what_an_interval_says_of_its_bounds(interval, above, below, state):
+    about = {"what": "a less b", "effect": 0.6, "unit": "mm", "above": above, "below": below}
+    assert score.state(about | {"interval": interval, "holds": state == "holds"}) == state
