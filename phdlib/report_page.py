@@ -94,7 +94,9 @@ def _ledger(runs: Sequence[Run]) -> Markup:
     about = (
         "All claims of both papers, in our words. A row opens to what was put to the test, with which thresholds, to "
         "every comparison behind the verdict, and to the notebook cell that made it. A number without an interval is "
-        "one that no chance enters into; how the others' intervals are drawn, a row says."
+        "one that no chance enters into; how the others' intervals are drawn, a row says. Each is of 95 %, not wider "
+        "where a claim rests on many comparisons, all of which have to hold; and since seeds are few, an interval over "
+        "them is rather too narrow than too wide."
     )
     return join(tag("p", about), report_ledger.filters(runs), report_ledger.ledger(runs))
 

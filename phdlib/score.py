@@ -126,7 +126,10 @@ def warning(run: Run) -> tuple[str, str]:
     told = f"Measured on {DATA[run.data]}; {SCALE[run.profile]}{f', up to {seeds} seeds' * bool(seeds)}."
     if run.data in ("human36m", "humaneva", "penn"):
         return "", told
-    speaks = "A verdict is about a claim on these data at this scale, not about the papers' numbers on theirs."
+    speaks = (
+        "A verdict says whether a claim held as it was put to the test here, often by a smaller margin than printed; "
+        "it says nothing about the papers' numbers on their data."
+    )
     return "This is not Human3.6M.", f"{told} {speaks}"
 
 
