@@ -155,8 +155,9 @@ def evidence(run: Run, id: str) -> str:
     if not entry or entry["effect"] is None:
         return id
     shown = next(f for f in entry["findings"] if all(f[key] == entry[key] for key in ("effect", "interval", "unit")))
-    short = ": so, but by less" if state(shown) == "less than asked" else ""
-    return f"{id}: {measured(entry)}, asked {bounds(shown)}{short}"
+    if state(shown) == "less than asked":
+        return f"{id}: {measured(entry)}, less than asked ({bounds(shown)})"
+    return f"{id}: {measured(entry)}, asked {bounds(shown)}"
 
 
 def state(finding: dict[str, Any]) -> str:
