@@ -8,6 +8,7 @@ torch is imported where it is needed: the command line asks for :func:`world_siz
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -69,4 +70,13 @@ def _meeting() -> Any:
     from phdlib.training import local_fabric
 
     local_fabric().launch()
+    atexit.register(_part)
     return distributed.new_group(backend="gloo", timeout=_PATIENCE)
+
+
+def _part() -> None:
+    """All ranks leave together: gloo's threads end before the interpreter takes them down, which would abort it."""
+    from torch import distributed
+
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
