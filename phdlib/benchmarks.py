@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
-from phdlib import paths, provenance, publish
+from phdlib import paths, provenance, records
 from phdlib.camera import studio_rig
 from phdlib.data.clip import Clip
 from phdlib.data.windows import Windows
@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] = (), clips: int = 4, frames: int = 1000, chan
         size = f"{frames} pairs of 30 by 30 frames" if "warping" in what else f"30 steps, {width} channels, batch 32"
         enter(f"{what}: {size}", taken, "ms")
 
-    content = {"machine": machine(), "revision": publish.revision(), "measured": measured}
+    content = {"machine": machine(), "revision": records.revision(), "measured": measured}
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     paths.write_atomically(paths.FIGURES / "benchmarks.json", lambda file: file.write_text(text, encoding="utf-8"))
     return 0

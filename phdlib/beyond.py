@@ -14,14 +14,14 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import Field, FiniteFloat, model_validator
 
-from phdlib import publish
+from phdlib import publish, records
 from phdlib.statistics import Effect, outcome, rounded
 
 NAME = "beyond"  # of the file, and of its section in provenance.json
 Text = Annotated[str, Field(min_length=1)]
 
 
-class Evidence(publish.Record):
+class Evidence(records.Record):
     """One number: ``what`` was measured or compared, the ``effect`` in ``unit``, and its 95 % ``interval`` over seeds
     and takes; None where there is none, as in arithmetic on printed numbers."""
 
@@ -60,7 +60,7 @@ def measured(what: str, effect: Effect | float, unit: str = "") -> Evidence:
     return Evidence(what=what, effect=float(effect), unit=unit)
 
 
-class Beyond(publish.Record):
+class Beyond(records.Record):
     """One finding: ``text`` in a sentence or two, the ``evidence`` that wrote it, what that does not show (``limits``),
     and the ``files`` beside ``beyond.json`` in which more of it stands."""
 

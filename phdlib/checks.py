@@ -79,7 +79,7 @@ class Check:
     where it is judged ("videopose3d/02_supervised"). ``needs``: the tables and figures whose runs it rests on.
     ``statistic``: what is computed, paired or not, and over what the interval is drawn. ``bounds`` by name: all of them
     have to hold. ``given``: numbers that the statistic takes as given. ``why_not``: why it cannot be tested, by data
-    source ("*": any), or by the name of a condition that a run may find.
+    source ("*": any), or by the name of a condition that a run may find. ``limits``: how far a verdict on it carries.
     """
 
     id: str
@@ -91,6 +91,7 @@ class Check:
     bounds: Mapping[str, Bound]
     given: Mapping[str, float] = field(default_factory=dict)
     why_not: Mapping[str, str] = field(default_factory=dict)
+    limits: str = ""
 
     def bound(self, name: str) -> Bound:
         """``KeyError`` names the bounds that there are."""

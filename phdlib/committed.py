@@ -109,7 +109,7 @@ def entries(folder: Path, name: str, content: dict[str, Any]) -> Iterator[Check]
 
 
 def _unsound(entry: dict[str, Any]) -> list[str]:
-    """What :class:`phdlib.publish.Claim` says against a committed verdict."""
+    """What :class:`phdlib.records.Claim` says against a committed verdict."""
     try:
         publish.Claim(**{**entry, "provenance": {"seconds": 0, **entry["provenance"]}})
     except ValidationError as error:

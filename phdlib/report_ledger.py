@@ -92,6 +92,7 @@ def _claim(claim: published.Claim, runs: Sequence[Run]) -> Markup:
     tested = join(
         tag("p", tag("b", "Put to the test: "), check.statement),
         tag("p", tag("b", "How: "), check.statistic) if check.statistic else "",
+        tag("p", tag("b", "How far this carries: "), check.limits) if check.limits else "",
     )
     found = [_found(run, claim.id, page=runs[0].folder, named=len(runs) > 1) for run in runs if claim.id in run.claims]
     none = tag("p", f"No run has judged it here; its notebook is {check.notebook}.")

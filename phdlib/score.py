@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from phdlib import cells, checks, paths, provenance, publish, published, settings
+from phdlib import cells, checks, paths, provenance, publish, published, records, settings
 from phdlib.cells import Cell
 
 NOT_YET = "not judged yet"
@@ -164,7 +164,7 @@ def state(finding: dict[str, Any]) -> str:
     """What an interval says of what was asked of it: "holds", "open" where it reaches over a bound, "does not hold"
     where all of it lies outside; of these "less than asked" where the effect has the asked sign for sure, but not the
     asked size."""
-    bound, (low, high) = publish.Found(**finding).tested()
+    bound, (low, high) = records.Found(**finding).tested()
     if finding["holds"]:
         return "holds"
     if not bound.denied((low, high)):

@@ -102,7 +102,7 @@ def in_words(finding: Finding) -> str:
 
 
 def _number(finding: Finding) -> dict[str, Any]:
-    """The fields of :class:`phdlib.publish.Found`. Infinite bounds and numbers that are none are left out."""
+    """The fields of :class:`phdlib.records.Found`. Infinite bounds and numbers that are none are left out."""
     bound, sure = finding.bound, not isinstance(finding.effect, Effect)
     known = not any(map(math.isnan, (finding.value, *finding.interval)))
     return {

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import pytest
 from pydantic import ValidationError
 
-from phdlib import checks, paths, publish
+from phdlib import checks, paths, publish, records
 
 PROVENANCE = publish.Provenance(
     profile="standard", data="embedded", seeds=(0, 1), seconds=2.5, revision="abc", settings={"channels": 256}
@@ -271,8 +271,8 @@ def test_revision_follows_the_code_and_not_the_figures(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "ROOT", tmp_path)
 
     def revision() -> str:
-        publish.revision.cache_clear()
-        return publish.revision()
+        records.revision.cache_clear()
+        return records.revision()
 
     def commit(path: str, text: str) -> None:
         (tmp_path / path).parent.mkdir(exist_ok=True)
@@ -295,7 +295,7 @@ def test_revision_follows_the_code_and_not_the_figures(tmp_path, monkeypatch):
     assert second != first
     (tmp_path / "phdlib" / "a.py").write_text("2")
     assert revision() == f"{second}-dirty"
-    publish.revision.cache_clear()
+    records.revision.cache_clear()
 
 
 def test_what_shows_published_numbers_alone_is_not_stamped_with_our_run(figures):
