@@ -16,7 +16,7 @@ Tables = Sequence[pd.DataFrame]  # of one model, by seed: rows of phdlib.evaluat
 AVERAGE = "Avg"
 
 
-def per_action_differences(a: Tables, b: Tables, metric: str, draws: int = 1000) -> dict[str, Effect]:
+def per_action_differences(a: Tables, b: Tables, metric: str, draws: int = 2000) -> dict[str, Effect]:
     """``metric`` of ``a`` less that of ``b`` for every action, in the order of first appearance, and for their mean,
     "Avg"; intervals over seeds and takes (:func:`phdlib.statistics.bootstrap`). An action of one take has no spread but
     that of the seeds."""

@@ -233,7 +233,8 @@ display(
 # From left to right: features φ of each frame, from a network that is frozen; f_movie sums up the last half second in a movie
 # strip Φ; f_3D reads the body out of a strip, be it of a frame that was seen or, from f_AR, of one to come. Sizes and
 # weights are those of the modules that ran, the losses below those of one batch of training clips, drawn at random, by the
-# trained model. A dash is a loss that the data set's labels do not allow: this is how video without any 3D takes part.
+# trained model. A dash is a loss that the data set's labels do not allow, which is how video without any 3D takes part; in the
+# last two rows it is one that belongs to the other stage.
 
 # %%
 batch = phd_overview.overview(
@@ -249,8 +250,9 @@ fig = figure_2(model, features.trained("cpu"), batch.sizes, batch.terms, vertice
 title = "PHD on one batch: tensors, networks, and which data pays which loss (values without weights)"
 saved = publish.save_figure(
     "phd-figure-2", fig, title=title, provenance=provenance, **here,
-    caption="Blue: tensors with their shapes; green: networks with their weights; orange: losses; grey: what is known. Below, "
-    "a row per loss and a column per data role: 3D losses have values in the Human3.6M role alone.",
+    caption="Blue: tensors with their shapes; green: networks and fixed functions; orange: losses; grey: what is known. Below, "
+    "a row per loss, three columns of data roles for the present and three for the future: 3D losses have values in the Human3.6M "
+    "role alone.",
 )  # fmt: skip
 display(
     Markdown(f"What the model is given of a frame here: {phd_overview.seen_as(features)}.")
@@ -358,7 +360,11 @@ shown["mean and 95 %"].unstack("horizon", sort=False).rename_axis(index=["role",
 
 # %% [markdown]
 # In percent of the person's size, by how many frames ahead; 0 is the last frame seen. The row "eq. 6" is what the pose alone is
-# responsible for: no camera does better.
+# responsible for: no camera has a smaller sum of squares.
+#
+# Mind what the verdict is about: the predicted camera in the crop of the *later* frame, row "read", which is what a model has
+# that is given that crop. In the paper's words the camera could not be predicted at all; without the crop, last row, it is off
+# by several times as much, but there the camera is not predicted, only kept.
 
 # %%
 from phdlib import findings

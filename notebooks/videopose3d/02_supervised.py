@@ -16,8 +16,8 @@
 # counterparts of the paper's three models, cut to what the profile allows, on the data that comes with the project,
 # and makes **Tables 1a, 1b and 2** and **Figures 1 and 4** from them.
 #
-# *Time:* about five minutes for the nine trainings of the `standard` profile, two at a time on two cores; half a minute
-# once they are cached; under a minute with `smoke`. How the network is built is the subject of `01_temporal_model`;
+# *Time:* five to fifteen minutes for the nine trainings of the `standard` profile, two at a time on two cores, by how fast
+# those are; a minute once they are cached; under a minute with `smoke`. How the network is built is the subject of `01_temporal_model`;
 # where the data comes from, of `00_data`.
 
 # %% tags=["parameters"]
@@ -98,7 +98,7 @@ pd.DataFrame(
 # The `paper` profile is the paper's recipe: 243 frames, 1024 channels, 80 epochs of AMSGrad over batches of 1024
 # single poses (5.3, A.5). On two cores that would take days, so `standard` cuts it. These are all of the profile's
 # differences; none of them touches the loss or the protocols. (The data are the project's own under every profile: see
-# `00_data`.) All three models take the same number of steps, and nearly the same time. "Full" and "causal" are the
+# `00_data`.) All three models take the same number of steps, which takes them different times. "Full" and "causal" are the
 # paper's two architectures at this profile's receptive field, the first line of the table.
 
 # %% [markdown]
@@ -234,7 +234,8 @@ publish.save_figure(
 # smooth; a network that sees neighbours can average the detector's jitter away, as far as it is jitter. A plain average
 # over nine frames would leave a ninth of white jitter's velocity error, and blur the motion. Mind that the single-frame
 # number is no finding here: the detector's jitter was set with the published 11.6 mm in view (`00_data`). What can be
-# reproduced or not is the ratio of the two rows. (Where Table 1's level lies near the paper's, too, that is chance:
+# reproduced or not is the ratio of the two rows, and that depends on the jitter's share of the error, too: more jitter
+# would leave more to smooth. (Where Table 1's level lies near the paper's, too, that is chance:
 # longer training lowers it.)
 
 # %%
@@ -405,7 +406,7 @@ display(
 # trained networks (first seed), but detections without their jitter, without their slow error, and the truth itself
 # (without swapped limbs, too).
 #
-# Nine frames are 0.18 s. The slow error has a time constant of 0.2 s: even at the two ends of that window its values
+# Nine frames are 0.18 s. The slow error is noise that a low-pass of two poles, each of 0.2 s, has made smooth: even at the two ends of that window its values
 # correlate by about 0.8, and little of it can be averaged away; 243 frames, 4.9 s, could average much of it. Jitter can be averaged here, so what the single-frame model gains when
 # the jitter is taken from its input says about how much there is to win by smoothing. (About: errors add up as
 # squares, so the order of removal matters, and the networks were trained on the noise that is taken away.) Only a noise
