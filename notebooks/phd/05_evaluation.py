@@ -214,7 +214,7 @@ display(
 fig = figures_dtw.path_figure(aligned)
 saved = publish.save_figure(
     "phd-figure-8", fig, part="path", title=f"The path through the costs, and the frames it pairs. {title}",
-    caption="Left: white is a pair of frames that fits, black one that does not; red the path, dotted the order. Right: PCK "
+    caption="Left: white is a pair of frames that fits, black one that does not; orange the path, dotted the order. Right: PCK "
     "of every true frame, in order and with its partners. Below: the true frame in grey, the predicted one over it in blue; "
     "rings are joints out of sight, which do not count.", provenance=provenance, **here,
 )  # fmt: skip
@@ -258,7 +258,7 @@ fig = figures_evaluation.arithmetic_figure(row)
 saved = publish.save_figure(
     "phd-table-2", fig, part="arithmetic", title="The published rows of Constant: Table 2 is the running mean of Table 8",
     caption="Error (left) and PCK (right) against the frame. Grey: Table 8 as printed, and a curve through it; black: the "
-    "running mean of that curve; red rings: Table 2 as printed. Numbers: Table 2 less the black line. The rings lie on it.",
+    "running mean of that curve; orange rings: Table 2 as printed. Numbers: Table 2 less the black line. The rings lie on it.",
     stamp=publish.PUBLISHED, provenance=provenance, **here,
 )  # fmt: skip
 cells = averaging_and_warping()

@@ -194,7 +194,7 @@ fig = figures_sweeps.by_position(
 )
 captions.show(
     fig,
-    "Error by the place within a piece of 50 frames, mean over seeds, band of one standard deviation. Red: the LSTM, dashed in "
+    "Error by the place within a piece of 50 frames, mean over seeds, band of one standard deviation. Orange: the LSTM, dashed in "
     "pieces of 5; blue: the convolutional model.",
 )
 
