@@ -158,7 +158,7 @@ fig = figures_wild.futures_of_roles(values, ylabels)
 saved = publish.save_figure(
     "wild-figure-7", fig, provenance=provenance, **here,
     title="PHD by what its pseudo-ground-truth role is made of",
-    caption="Lines: means over seeds, a dot for each; red: real video in the role, blue: embedded motion.",
+    caption="Lines: means over seeds, a dot for each; orange-red: real video in the role, blue: embedded motion, yellow: the body that freezes.",
 )  # fmt: skip
 
 # %%

@@ -195,7 +195,7 @@ def seeds_apart(values: Mapping[str, Mapping[str, Sequence[float]]], ylabel: str
             ax.plot([x - 0.07, x + 0.07], [np.mean(group[method])] * 2, color=color, lw=2)
     ax.set_xticks(range(len(values)), list(values))
     ax.set_ylabel(ylabel)
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, 1.1 * ax.get_ylim()[1])
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, fontsize=8, ncols=len(methods), loc="upper center", bbox_to_anchor=(0.5, 1.15))
     fig.tight_layout()

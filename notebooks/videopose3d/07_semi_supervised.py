@@ -151,7 +151,7 @@ rows = {
 }
 table = pd.DataFrame(rows).T.rename_axis(["graph", "labelled"])
 publish.save_table(
-    "videopose3d-figure-5", table.reset_index(), title="Figure 5 as numbers: N-MPJPE in graph a, MPJPE in b and c, mm",
+    "videopose3d-figure-5", table.reset_index(), title="As numbers: N-MPJPE in graph a, MPJPE in b and c, mm",
     provenance=provenance, **here,
 )  # fmt: skip
 table.round(1)
