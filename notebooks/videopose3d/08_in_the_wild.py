@@ -366,6 +366,7 @@ say([
 
 # %%
 rows = wild_tables.unlabelled_rows(groups, results, second_half, known)
+ordered = rows.sort_index(kind="stable")
 whole = [
     column
     for column in rows
@@ -394,7 +395,7 @@ if known:
     labelled = wild_profiles.LABELLED[profile][-1]
     values = {
         name: {
-            kind: rows.loc[(labelled, kind), f"{name} P-MPJPE"].tolist()
+            kind: ordered.loc[(labelled, kind), f"{name} P-MPJPE"].tolist()
             for kind in rows.index.unique("unlabelled")
         }
         for name in known
@@ -410,7 +411,7 @@ if known:
 lines = []
 for labelled in wild_profiles.LABELLED[profile]:
     plain, with_video = (
-        rows.xs((labelled, kind)) for kind in (wild_profiles.NOTHING, wild_profiles.VIDEO)
+        ordered.xs((labelled, kind)) for kind in (wild_profiles.NOTHING, wild_profiles.VIDEO)
     )
     for column in [c for c in whole if c != "N-MPJPE"]:
         change = with_video[column] - plain[column]
