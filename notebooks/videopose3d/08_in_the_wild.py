@@ -411,7 +411,8 @@ if known:
 lines = []
 for labelled in wild_profiles.LABELLED[profile]:
     plain, with_video = (
-        ordered.xs((labelled, kind)) for kind in (wild_profiles.NOTHING, wild_profiles.VIDEO)
+        ordered.xs((labelled, kind))
+        for kind in (wild_profiles.NOTHING, wild_profiles.VIDEO)
     )
     for column in [c for c in whole if c != "N-MPJPE"]:
         change = with_video[column] - plain[column]
