@@ -53,7 +53,7 @@ from phdlib.data.phd_role import SHORTEST, training_windows
 from phdlib.data.wild_role import halves, keep, kept_clips
 from phdlib.detection_files import read_detections
 from phdlib.futures import HORIZONS
-from phdlib.phd_experiments import run_stages
+from phdlib.runs import run_all
 from phdlib.video_frames import probe
 
 pd.set_option("display.max_colwidth", None)
@@ -108,7 +108,7 @@ pd.DataFrame({
 
 # %%
 groups = wild_profiles.pseudo(profile, wild, data)
-results = {role: run_stages(experiments) for role, experiments in groups.items()}
+results = {role: run_all(experiments) for role, experiments in groups.items()}
 seeds = tuple(e.seed for e in groups["embedded"])
 seconds = round(sum(r.seconds for of in results.values() for r in of), 1)
 losses = pd.DataFrame({

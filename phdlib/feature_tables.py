@@ -24,7 +24,7 @@ from phdlib.feature_experiments import (
 )
 from phdlib.metrics import mpjpe, p_mpjpe
 from phdlib.motion_properties import own_frame
-from phdlib.phd_experiments import EncoderResult, run_stages
+from phdlib.phd_experiments import EncoderResult
 from phdlib.phd_study import Study, evaluate
 from phdlib.runs import Experiment, read_or_run, run_all
 from phdlib.statistics import Effect
@@ -185,15 +185,23 @@ def explained(found: Tensor, true: Tensor, mean: Tensor) -> float:
 # PHD on either
 
 
-def studies(profile: str, data: str = "embedded", seeds: int | None = 1, jobs: int | None = None) -> dict[str, Study]:
+def studies(
+    profile: str,
+    data: str = "embedded",
+    seeds: int | None = 1,
+    jobs: int | None = None,
+    *,
+    beside: Sequence[Experiment] = (),
+) -> dict[str, Study]:
     """The causal latent model on each provider's phi, trained or read from the cache, and its futures; of the profile's
-    seeds the first ``seeds`` alone, None for all."""
+    seeds the first ``seeds`` alone, None for all. ``beside``: as for :func:`providers`."""
+    own = phd_profiles.PHD_SIZES[profile].seeds[:seeds]
+    chosen = {name: [e.prepared() for e in phd_profiles.models(profile, data, name, own)[LATENT]] for name in PROVIDERS}
+    run_all([*(e for of_provider in chosen.values() for e in of_provider), *beside], jobs)
     found = {}
-    for name in PROVIDERS:
-        own = phd_profiles.PHD_SIZES[profile].seeds[:seeds]
-        chosen = [e.prepared() for e in phd_profiles.models(profile, data, name, own)[LATENT]]
-        results = run_stages(chosen, jobs)
-        found[name] = Study({LATENT: chosen}, {LATENT: results}, evaluate([(e, LATENT) for e in chosen], jobs))
+    for name, experiments in chosen.items():
+        results, rows = [read_or_run(e) for e in experiments], evaluate([(e, LATENT) for e in experiments], jobs)
+        found[name] = Study({LATENT: experiments}, {LATENT: results}, rows)
     return found
 
 

@@ -126,6 +126,8 @@ MODELS: dict[str, dict[str, Any]] = {
     "AR on Φ, full 3D": {"supervision": "full"},
     "AR on Θ, full 3D": {"space": "pose", "supervision": "full"},
 }
+# Rows that only show what not to do: one seed of each is enough.
+STRAW_MEN = ("AR on Θ, absolute", "AR on Θ, teacher forcing")
 
 
 def _shared(sizes: PHDSizes, features: str | None, data: str, seed: int) -> dict[str, Any]:
@@ -176,6 +178,11 @@ def models(
             for seed in (sizes.seeds if seeds is None else seeds)
         ]
     return found
+
+
+def behind_tables(profile: str, data: str = "embedded") -> list[PHDExperiment]:
+    """All stage-2 trainings that the notebooks show: every row's, once per seed, the straw men's first seed alone."""
+    return [e for name, row in models(profile, data).items() for e in row[: 1 if name in STRAW_MEN else None]]
 
 
 def departures(profile: str) -> pd.DataFrame:

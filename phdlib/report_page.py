@@ -45,12 +45,13 @@ def page(runs: Sequence[Run]) -> str:
 def _first_screen(runs: Sequence[Run], sections: Sequence[tuple[str, str]]) -> Markup:
     run, total = runs[0], len(published.claims())
     counts = run.counts()
-    rest = score.in_words({o: n for o, n in counts.items() if o != "reproduced"})
+    others = score.in_words({o: n for o, n in counts.items() if o != "reproduced"})
+    rest = f"The others: {others}. {score.certainty(run)}".strip()
     heading = tag("h1", tag("b", counts["reproduced"], class_="reproduced"), f" of {total} claims reproduced")
     lead, told = score.warning(run)
     links = tag("nav", *(tag("a", title, href=f"#{id}") for id, title in sections), aria_label="Sections")
     return tag(
-        "header", tag("p", TITLE, class_="over"), heading, tag("p", f"The others: {rest}.", class_="rest"),
+        "header", tag("p", TITLE, class_="over"), heading, tag("p", rest, class_="rest"),
         tag("p", tag("strong", lead) if lead else "", f" {told}", class_="warning"),
         tag("div", *_bars(runs), class_="bars"),
         _findings(run), _legend(runs), links, id="score",

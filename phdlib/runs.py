@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -53,6 +53,10 @@ class Experiment(BaseModel):
     def cost(self) -> float:
         """About how long :meth:`run` takes, in a unit of its own; an epoch of all there is passes for 1000 steps."""
         return float(self.recipe.epochs * (self.recipe.steps_per_epoch or 1000) * self.recipe.batch_size)
+
+    def before(self) -> Experiment | None:
+        """The experiment whose result this one begins with."""
+        return None
 
     def load(self) -> None:
         """Build the data that :meth:`run` will ask for, so that parallel runs find it in the cache."""
@@ -145,28 +149,65 @@ def _read_or_run_together(experiment: Any) -> Any:
 
 
 def run_all(experiments: Sequence[E_], jobs: int | None = None) -> list[Any]:
-    """Results of experiments, in order: what is missing is trained in ``jobs`` processes of one thread each
-    (``$PHDLIB_JOBS``, else one per core; one in all on a GPU), so that results do not depend on how many run at
-    once; or by a cluster's jobs, or by all ranks of torchrun together."""
+    """Results of experiments, in order: what is missing, and what that begins with, is trained in ``jobs`` processes of
+    one thread each (``$PHDLIB_JOBS``, else one per core; one in all on a GPU), so that results do not depend on how
+    many run at once; or by a cluster's jobs, or by all ranks of torchrun together."""
     prepared = [experiment.prepared() for experiment in experiments]
     if ranks.world_size() > 1:
-        return [read_or_run(experiment) for experiment in prepared]
-    missing = list({e.infra.uid(): e for e in prepared if not completed(e)}.values())
-    if missing and clusters.options():
-        clusters.run_jobs(missing)
-    elif missing:
-        _run_here(missing, jobs)
+        for experiment in _in_order(prepared, known=lambda _: False):
+            read_or_run(experiment)
+    elif missing := [e for e in _in_order(prepared, completed) if not completed(e)]:
+        if clusters.options():
+            for stage in _stages(missing):
+                clusters.run_jobs(stage)
+        else:
+            _run_here(missing, jobs)
     return [read_or_run(experiment) for experiment in prepared]
 
 
-def _run_here(missing: list[E_], jobs: int | None) -> None:
-    for experiment in missing:
-        experiment.load()
+def _in_order(experiments: Sequence[Experiment], known: Callable[[Experiment], bool]) -> list[Experiment]:
+    """Prepared experiments, each once and after what it begins with, unless it is ``known`` itself."""
+    found: dict[str, Experiment] = {}
+
+    def add(experiment: Experiment) -> None:
+        if experiment.infra.uid() not in found:
+            if not known(experiment) and (before := experiment.before()) is not None:
+                add(before.prepared())
+            found[experiment.infra.uid()] = experiment
+
+    for experiment in experiments:
+        add(experiment)
+    return list(found.values())
+
+
+def _waits_for(missing: Sequence[Experiment]) -> list[int | None]:
+    """For each of the experiments, which of them it begins with."""
+    places = {experiment.infra.uid(): i for i, experiment in enumerate(missing)}
+    befores = [experiment.before() for experiment in missing]
+    return [None if before is None else places.get(before.prepared().infra.uid()) for before in befores]
+
+
+def _stages(missing: Sequence[Experiment]) -> list[list[Experiment]]:
+    """Those that wait for none, those that wait for these, and so on."""
+    depths: list[int] = []
+    for first in _waits_for(missing):
+        depths.append(0 if first is None else depths[first] + 1)
+    return [[e for e, depth in zip(missing, depths, strict=True) if depth == k] for k in range(max(depths) + 1)]
+
+
+def _run_here(missing: list[Experiment], jobs: int | None) -> None:
+    waits_for = _waits_for(missing)
+    left = [experiment.cost() for experiment in missing]  # until the last that begins with it has ended
+    for i, first in reversed(list(enumerate(waits_for))):
+        if first is None:
+            missing[i].load()
+        else:
+            left[first] = max(left[first], missing[first].cost() + left[i])
     jobs = jobs or int(os.environ.get("PHDLIB_JOBS") or os.cpu_count() or 1)
     jobs = 1 if torch.cuda.is_available() else min(jobs, len(missing))
-    missing.sort(key=lambda experiment: -experiment.cost())  # or the longest would end alone
     epochs = sum(experiment.recipe.epochs for experiment in missing)
-    run_in_processes(_train, missing, jobs, epochs, f"{len(missing)} trainings")
+    # The longest way to the end goes first, or it would end alone.
+    run_in_processes(_train, missing, jobs, epochs, f"{len(missing)} trainings", waits_for, [-cost for cost in left])
 
 
 def _train(experiment: Experiment) -> None:

@@ -116,8 +116,21 @@ def in_words(counts: dict[str, int]) -> str:
 
 
 def sentence(run: Run) -> str:
-    """The score of both papers."""
-    return f"Of the papers' {len(published.claims())} claims: {in_words(run.counts())}."
+    """The score of both papers, and how much of it was certain beforehand."""
+    told = f"Of the papers' {len(published.claims())} claims: {in_words(run.counts())}."
+    return f"{told} {certainty(run)}".strip()
+
+
+def certainty(run: Run) -> str:
+    """How many of the reproduced claims could not well have come out otherwise; empty where there are none."""
+    certain = sum(exact(entry) for entry in run.claims.values())
+    told = f"{certain} of those reproduced are exact: arithmetic or construction, with no chance in them."
+    return told if certain else ""
+
+
+def exact(entry: dict[str, Any]) -> bool:
+    """Whether a claim is reproduced by findings that all lack an interval, since neither clips nor seeds enter."""
+    return entry["outcome"] == "reproduced" and all(found["interval"] is None for found in entry["findings"])
 
 
 def warning(run: Run) -> tuple[str, str]:

@@ -20,14 +20,11 @@ def train(profile: str, data: str = "embedded", features: str | None = None) -> 
     """Train, or find in the cache, all rows of :mod:`phdlib.phd_profiles`; how many those are. ``features``:
     "images", "lifter", or None for the profile's own."""
     from phdlib import phd_profiles
-    from phdlib.phd_experiments import run_stages
     from phdlib.runs import run_all
 
     encoders = [e for of_row in phd_profiles.encoders(profile, data, features).values() for e in of_row]
     models = [e for of_row in phd_profiles.models(profile, data, features).values() for e in of_row]
-    run_all([head for encoder in encoders if (head := encoder.before()) is not None])
-    run_all(encoders)
-    run_stages(models)
+    run_all([*encoders, *models])
     return len(encoders) + len(models)
 
 

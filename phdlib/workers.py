@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from typing import Any, TypeVar
 
 import torch
@@ -24,21 +24,44 @@ def tick() -> None:
         _ticks.put(1)
 
 
-def run_in_processes(work: Callable[[T], None], pieces: Sequence[T], jobs: int, steps: int, what: str) -> None:
+def run_in_processes(
+    work: Callable[[T], None],
+    pieces: Sequence[T],
+    jobs: int,
+    steps: int,
+    what: str,
+    waits_for: Sequence[int | None] = (),
+    order: Sequence[float] = (),
+) -> None:
     """``work(piece)`` for every piece, ``jobs`` at a time; ``steps`` ticks are expected in all. What a piece raises is
-    raised here once the others are done."""
+    raised here once the others are done.
+
+    ``waits_for``: by piece, the number of the one that has to be done before, or None; if that one fails, those that
+    wait for it are left out. ``order``: of the pieces that could begin, the one with the lowest number does.
+    """
     context = multiprocessing.get_context("spawn")
     ticks = context.SimpleQueue()
     with (
         ProcessPoolExecutor(jobs, context, _start, (ticks, os.getpid())) as pool,
         tqdm(total=steps, desc=what, unit="epoch", smoothing=0.05) as bar,
     ):
-        futures = [pool.submit(work, piece) for piece in pieces]
-        while not all(future.done() for future in futures):
-            time.sleep(0.5)
+        futures: dict[int, Future[None]] = {}
+        turns = sorted(range(len(pieces)), key=lambda i: order[i] if order else i)
+
+        def begin() -> list[Future[None]]:
+            """Begin as many as there is room for; what now runs."""
+            for i in turns:
+                first = waits_for[i] if waits_for else None
+                free = first is None or (first in futures and futures[first].done() and not futures[first].exception())
+                if i not in futures and free and sum(not future.done() for future in futures.values()) < jobs:
+                    futures[i] = pool.submit(work, pieces[i])
+            return [future for future in futures.values() if not future.done()]
+
+        while running := begin():
+            wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
             while not ticks.empty():
                 bar.update(ticks.get())
-        for future in futures:
+        for future in futures.values():
             future.result()
         bar.update(steps - bar.n)
 

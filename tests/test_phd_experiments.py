@@ -11,7 +11,7 @@ import torch
 from phd_small import BODY, features_of, moving_clip
 
 from phdlib import phd_experiments as pe
-from phdlib import phd_profiles
+from phdlib import phd_profiles, runs
 from phdlib.camera import project_weak_perspective
 from phdlib.data.phd_role import evaluation_windows, in_camera_frame, penn_joints, without_3d
 from phdlib.feature_experiments import ImageFeatureExperiment, KeypointFeatureExperiment
@@ -165,6 +165,21 @@ def test_stages_run_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pe, "run_all", lambda experiments, jobs: ran.append([type(e).__name__ for e in experiments]))
     pe.run_stages([LATENT, PHDExperiment(**{**fields(LATENT), "head": None})])
     assert ran == [["HeadExperiment"], ["EncoderExperiment"] * 2, ["PHDExperiment"] * 2]
+
+
+def test_what_an_experiment_begins_with_is_put_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = []
+    monkeypatch.setattr(runs, "completed", lambda experiment: False)
+    monkeypatch.setattr(runs, "_run_here", lambda missing, jobs: ran.extend(missing))
+    monkeypatch.setattr(runs, "read_or_run", lambda experiment: None)
+    runs.run_all([LATENT, PHDExperiment(**{**fields(LATENT), "head": None}), LATENT])
+    assert [type(e).__name__ for e in ran] == [*("HeadExperiment", "EncoderExperiment", "PHDExperiment"),
+                                               *("EncoderExperiment", "PHDExperiment")]  # fmt: skip
+    assert runs._waits_for(ran) == [None, 0, 1, None, 3]
+    uids = [e.infra.uid() for e in ran]
+    assert [[uids.index(e.infra.uid()) for e in stage] for stage in runs._stages(ran)] == [[0, 3], [1, 4], [2]]
+    known = runs._in_order([ran[2]], lambda e: e.infra.uid() == uids[1])  # what is there needs nothing
+    assert [e.infra.uid() for e in known] == uids[1:3]
 
 
 def test_features_are_part_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,17 @@ def test_every_source_and_profile_has_its_words():
     assert set(score.DATA) == set(settings.DATA_SOURCES) and set(score.SCALE) == set(settings.PROFILES)
 
 
+def test_what_no_chance_enters_is_told_apart():
+    """A reproduced claim counts as exact only if none of its findings has an interval."""
+    chance, certain = {"interval": (5.0, 8.0)}, {"interval": None}
+    for findings, outcome, exact in (
+        ([certain], "reproduced", True),
+        ([certain, chance], "reproduced", False),
+        ([certain], "contradicted", False),
+    ):
+        assert score.exact({"outcome": outcome, "findings": findings}) is exact
+
+
 def test_nothing_judged_is_counted_as_such(tmp_path):
     run = score.read_folder(tmp_path, "standard", "embedded")
     assert score.in_words(run.counts()) == "101 not judged yet"

@@ -36,7 +36,15 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from phdlib import captions, feature_tables, figures_phd, opening, phd_profiles, publish
+from phdlib import (
+    captions,
+    feature_tables,
+    figures_phd,
+    longer_futures,
+    opening,
+    phd_profiles,
+    publish,
+)
 from phdlib.feature_tables import LATENT
 from phdlib.phd_profiles import PHD_SIZES
 from phdlib.verdicts import Verdicts
@@ -183,9 +191,13 @@ knowledge = feature_tables.told(experiments)
 #
 # We expect the gap to shrink with the horizon: far ahead, what limits a prediction is not how well the present was
 # seen.
+#
+# (The three trainings on images follow one another. Beside them run those that `04_autoregression`, `05_evaluation` and
+# `09_failures` ask for, so that no core is idle; most of the time that this notebook takes from an empty cache is theirs.)
 
 # %%
-studies = feature_tables.studies(profile, data, seeds)
+later = [*phd_profiles.behind_tables(profile, data), *longer_futures.longer(profile, data)]
+studies = feature_tables.studies(profile, data, seeds, beside=later)
 table = feature_tables.compared(studies, np.random.default_rng(0))
 table.round(1)
 

@@ -101,7 +101,7 @@ others = phd_study.study(
     profile, data, ["AR on Φ, teacher forcing", "AR on Φ, full 3D", "AR on Θ, full 3D"], baselines=False,
 )  # fmt: skip
 single = phd_study.study(
-    profile, data, ["AR on Θ, absolute", "AR on Θ, teacher forcing"], seeds=(0,), baselines=False,
+    profile, data, phd_profiles.STRAW_MEN, seeds=(0,), baselines=False,
 )  # fmt: skip
 rows = {role: main.rows[role] | others.rows[role] | single.rows[role] for role in main.rows}
 seeds = tuple(experiment.seed for experiment in main.experiments["AR on Φ"])
