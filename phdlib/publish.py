@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
@@ -208,7 +208,8 @@ def notebook_path(name: str) -> str:
 def _enter(id: str, files: list[str], *, paper: str, notebook: str, provenance: Provenance, title: str) -> None:
     """Merge one entry into the manifest. An id's other files (a .html beside a .png) stay as long as they exist.
 
-    ``titles`` has each file's own, whichever was written last.
+    ``titles`` has each file's own, whichever was written last. All else is said of the file without a part, where there
+    is one: a part that another notebook adds does not make the table its own.
     """
     folder = output_dir(provenance.profile, provenance.data)
     with _merged(folder / ("wild.json" if paper == "wild" else "manifest.json")) as entries:
@@ -216,26 +217,39 @@ def _enter(id: str, files: list[str], *, paper: str, notebook: str, provenance: 
         kept = {name for name in before["files"] if (folder / name).exists()}
         titles = {name: before.get("titles", {}).get(name, "") for name in kept}
         titles |= {name: title or titles.get(name, "") for name in files}
+        ours = _whole(id, files) or not _whole(id, kept)
+        about = {"notebook": notebook_path(notebook), **provenance.model_dump(mode="json")}
         entries[id] = {
+            **before,
+            **(about if ours else {}),
             "id": id,
             "paper": paper,
             "title": _main_title(id, titles),
             "titles": titles,
             "files": sorted(kept.union(files)),
-            "notebook": notebook_path(notebook),
-            **provenance.model_dump(mode="json"),
         }
     written = {name: {"id": id, "sha256": origins.of_file(folder / name)} for name in files}
-    _trace(folder, "files", written, notebook, provenance)
+    _trace(folder, "files", written, notebook, provenance, timed=ours)
+
+
+def _whole(id: str, files: Iterable[str]) -> bool:
+    """Whether the table or figure itself is among the files, not parts alone."""
+    return any(PurePosixPath(name).stem == id for name in files)
 
 
 def _trace(
-    folder: Path, section: str, written: Mapping[str, Mapping[str, Any]], notebook: str, provenance: Provenance
+    folder: Path,
+    section: str,
+    written: Mapping[str, Mapping[str, Any]],
+    notebook: str,
+    provenance: Provenance,
+    timed: bool = True,
 ) -> None:
-    """Enter files, or entries of a JSON list, into ``provenance.json``, each with the hash of what was written."""
+    """Enter files, or entries of a JSON list, into ``provenance.json``, each with the hash of what was written; where
+    ``timed``, also how long it took."""
     about = provenance.model_dump(mode="json", include={"profile", "data", "seeds", "revision"})
     entries = {name: {**about, **own} for name, own in written.items()}
-    seconds = {own.get("id", name): provenance.seconds for name, own in written.items()}
+    seconds = {own.get("id", name): provenance.seconds for name, own in written.items() if timed}
     origins.enter(folder, section, entries, seconds, notebook_path(notebook))
 
 

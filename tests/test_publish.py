@@ -135,6 +135,19 @@ def test_a_part_does_not_give_the_whole_its_title(figures):
         assert entry["titles"]["videopose3d-figure-9-b.csv"] == "Part"
 
 
+def test_a_part_of_another_notebook_does_not_take_the_whole_over(figures):
+    """Nor its time; without a whole, the newest part speaks for all."""
+    longer = PROVENANCE.model_copy(update={"seconds": 99.0})
+    other = ABOUT | {"notebook": "notebooks/videopose3d/03_other.py", "provenance": longer}
+    for saved, notebook in ((other, "03_other"), (ABOUT, "02_supervised"), (other, "02_supervised")):
+        part = "" if saved is ABOUT else "b"
+        publish.save_table("videopose3d-table-9", TABLE, part=part, **saved)
+        (entry,) = manifest(figures)
+        assert entry["notebook"] == f"notebooks/videopose3d/{notebook}.ipynb"
+    seconds = json.loads((figures / "timings.json").read_text())["outputs"]["videopose3d-table-9"]
+    assert seconds == ABOUT["provenance"].seconds
+
+
 def test_writers_at_the_same_time_lose_nothing_and_leave_nothing_behind(figures):
     ids = [f"videopose3d-table-{i}" for i in range(1, 41)]
     start = threading.Barrier(8)
