@@ -36,7 +36,7 @@ def fill(text: str, figures: Path) -> str:
             case "contents":
                 body = _contents(list(manifest.values()), figures) if manifest else _NOT_YET
             case "score":
-                body = score.in_brief(run) if claims else _NOT_YET
+                body = "\n\n".join([score.in_brief(run), *_elsewhere(figures)]) if claims else _NOT_YET
             case "claims":
                 body = f"{score.sentence(run)}{_claims(claims)}" if claims else _NOT_YET
             case _:
@@ -50,6 +50,18 @@ def update() -> None:
     """Write README.md anew. ``OSError`` if it cannot be written."""
     text = fill(README.read_text(encoding="utf-8"), paths.FIGURES)
     paths.write_atomically(README, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def _elsewhere(figures: Path) -> list[str]:
+    """A line for each other data source whose run lies beside."""
+    names = [name for name in settings.DATA_SOURCES if name != settings.DEFAULT_DATA]
+    runs = [score.read_folder(figures / name, settings.DEFAULT_PROFILE, name) for name in names]
+    return [
+        f"On {score.DATA[run.data]} (`--data {run.data}`): {score.in_words(run.counts())}; "
+        f"[its own report](figures/{run.data}/report.html)."
+        for run in runs
+        if run.claims
+    ]
 
 
 def _figure(entry: dict[str, Any]) -> str:

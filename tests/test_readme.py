@@ -71,6 +71,15 @@ def test_parts_are_filled_from_the_files(figures: Path):
     assert claims.index("**Reproduced**") < claims.index("VP3D-C05") < claims.index("**Not testable here**")
 
 
+def test_a_run_on_other_data_has_its_line(figures: Path):
+    publish.save_claims([CLAIM], notebook=ABOUT["notebook"], provenance=PROVENANCE)
+    assert "--data" not in readme.fill(part("score"), figures)
+    elsewhere = PROVENANCE.model_copy(update={"data": "cmu"})
+    publish.save_claims([untestable()], notebook=ABOUT["notebook"], provenance=elsewhere)
+    told = readme.fill(part("score"), figures)
+    assert "(`--data cmu`): 1 not testable here, 100 not judged yet; [its own report](figures/cmu/report.html)." in told
+
+
 def test_an_unknown_part_is_refused(tmp_path: Path):
     with pytest.raises(ValueError, match="'weather'"):
         readme.fill(part("weather"), tmp_path)
