@@ -185,7 +185,10 @@ def test_the_page_of_an_empty_folder_says_so(figures: Path):
 def test_readme_and_both_reports_say_the_same(run: Path, text: str):
     brief = (run / "report.md").read_text(encoding="utf-8")
     told = readme.fill("<!-- generated: score -->\n<!-- end -->\n", run).split("-->\n")[1].removesuffix("\n<!-- end ")
-    assert told.strip() and told.strip() in brief
+    ours, elsewhere = told.strip().split("\n\nOn ")
+    assert ours and ours in brief
+    on_cmu = score.in_words(score.read_folder(run / "cmu", "standard", "cmu").counts())
+    assert on_cmu in elsewhere and f"On cmu data: {on_cmu}." in brief
     counts = score.read_folder(run, "standard", "embedded").counts()
     assert score.in_words(counts) in brief
     assert readme.fill("<!-- generated: claims -->\n<!-- end -->\n", run).count(score.in_words(counts)) == 1
