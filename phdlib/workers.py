@@ -50,12 +50,14 @@ def run_in_processes(
 
         def begin() -> list[Future[None]]:
             """Begin as many as there is room for; what now runs."""
+            # Looked at once: what ends meanwhile counts as running, so that those that wait for it get another turn.
+            ended = {i for i, future in futures.items() if future.done()}
+            done = {None} | {i for i in ended if not futures[i].exception()}
             for i in turns:
-                first = waits_for[i] if waits_for else None
-                free = first is None or (first in futures and futures[first].done() and not futures[first].exception())
-                if i not in futures and free and sum(not future.done() for future in futures.values()) < jobs:
+                free = len(futures) < len(ended) + jobs and (not waits_for or waits_for[i] in done)
+                if free and i not in futures:
                     futures[i] = pool.submit(work, pieces[i])
-            return [future for future in futures.values() if not future.done()]
+            return [future for i, future in futures.items() if i not in ended]
 
         while running := begin():
             wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
