@@ -1,29 +1,38 @@
-"""How fast training and inference are on this machine: ``python -m phdlib.benchmarks`` writes figures/benchmarks.json.
+"""How fast training and inference are on this machine: ``python -m phdlib.benchmarks`` writes figures/benchmarks.json,
+which keeps what it holds of other devices.
 
-Training is measured beside a plain loop in eager PyTorch, in turns and on the same device.
+Training is measured beside a plain loop in eager PyTorch, in turns and on the same device; at the papers' own sizes
+only on a GPU.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
 
 from phdlib import paths, provenance, records
+from phdlib.body import load_body
 from phdlib.camera import studio_rig
+from phdlib.crops import clip_boxes
 from phdlib.data.clip import Clip
+from phdlib.data.phd_role import ROLES, without_3d
+from phdlib.data.phd_tracks import Tracks
 from phdlib.data.windows import Windows
 from phdlib.dtw import dtw
 from phdlib.dynamics import Autoregressor
 from phdlib.experiments import LiftingExperiment
 from phdlib.folding import fold_batch_norm
 from phdlib.lifting import StridedTemporalModel, TemporalModel
+from phdlib.phd_model import PHD
+from phdlib.phd_training import AHEAD, FutureRecipe, future_outcome, train_stage
 from phdlib.plain import PlainDataset, PlainLifter, plain_loop
+from phdlib.prior import FactorizedPrior
 from phdlib.timing import best_seconds, in_turns
 from phdlib.training import Recipe, local_fabric, train_lifter
 
@@ -99,13 +108,58 @@ def future_speeds(channels: int, batch: int, pairs: int, rounds: int = 10) -> di
         return {name: 1000 * taken for name, taken in best_seconds(runs, rounds).items()}
 
 
+def paper_speeds(
+    clips: Sequence[Clip], widths: Sequence[int], channels: int, batch: int, steps: int = 10, rounds: int = 3
+) -> dict[str, float]:
+    """Windows per second of VP3D's training, and steps per second of PHD's stage 2 at the end of its curriculum, where
+    f_AR rolls out 25 frames (PHD 3.4), on strips twice as wide as ``channels`` and its recipe's own batch. Each in
+    float32, and with products of matrices in TensorFloat-32."""
+    fabric, future = local_fabric(), FutureRecipe(epochs=1, steps_per_epoch=steps)
+    ours = StridedTemporalModel(17, 2, 17, widths, channels=channels)
+    windows = Windows(clips, ours.receptive_field(), device=fabric.device)
+    recipe = Recipe(epochs=1, batch_size=batch, steps_per_epoch=steps)
+    tracks = noisy_tracks(clips, 2 * channels, fabric.device)
+    real = tracks["human36m"]
+    model = PHD(real.mean_omega(), 2 * channels, 2 * channels, groups=min(channels, 32), hidden=channels)
+
+    def stage_2() -> None:
+        train_stage(
+            model, torch.nn.ModuleList([model.f_movie, model.f_ar]),
+            lambda batch, _, prior, __: future_outcome(model, batch, future, AHEAD, prior), tracks, future,
+            prior=FactorizedPrior(hidden=channels), real=real, seed=0, fabric=fabric,
+        )  # fmt: skip
+
+    runs = {"lifter": lambda: train_lifter(ours, windows, recipe, seed=0, fabric=fabric), "stage 2": stage_2}
+    speeds, before = {}, torch.get_float32_matmul_precision()
+    for name, precision in {"float32": "highest", "TensorFloat-32": "high"}.items():
+        torch.set_float32_matmul_precision(precision)
+        for what, taken in best_seconds(runs, rounds).items():
+            speeds[f"{what}, {name}"] = steps * (batch if what == "lifter" else 1) / taken
+    torch.set_float32_matmul_precision(before)
+    return speeds
+
+
+def noisy_tracks(clips: Sequence[Clip], features: int, device: torch.device | str) -> dict[str, Tracks]:
+    """Random poses and phi in PHD's roles."""
+
+    def known(clip: Clip) -> Clip:
+        T = len(clip)
+        own = {"theta": 0.3 * torch.randn(T, 72), "beta": torch.randn(10), "features": torch.randn(T, features)}
+        return replace(clip, **own, visible=torch.ones(T, 17, dtype=torch.bool))
+
+    whole, boxes = [known(clip) for clip in clips], [clip_boxes(clip) for clip in clips]
+    roles = {role: whole if of.labels3d else [without_3d(clip) for clip in whole] for role, of in ROLES.items()}
+    return {role: Tracks(role, given, boxes, load_body(), device=device) for role, given in roles.items()}
+
+
 def noise(clips: int, frames: int) -> list[Clip]:
     """Clips of random numbers: what they hold does not matter to the speed."""
     camera = studio_rig()[0]
     return [
         Clip(
             take=str(i), subject="S1", action="noise", fps=50.0, source="random", camera=camera,
-            joints3d=torch.randn(frames, 17, 3), trajectory=torch.randn(frames, 3),
+            joints3d=0.5 * torch.randn(frames, 17, 3).clamp(-3, 3),
+            trajectory=torch.randn(frames, 3).clamp(-3, 3) + torch.tensor([0.0, 0.0, 8.0]),
             keypoints2d=500 + 100 * torch.randn(frames, 17, 2),
         )
         for i in range(clips)
@@ -122,6 +176,7 @@ def machine() -> dict[str, Any]:
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if gpu else "cpu",
         "tf32_convolutions": gpu and torch.backends.cudnn.allow_tf32,
+        "tf32_products": gpu and torch.backends.cuda.matmul.allow_tf32,
     }
 
 
@@ -149,9 +204,19 @@ def main(arguments: Sequence[str] = (), clips: int = 4, frames: int = 1000, chan
         size = f"{frames} pairs of 30 by 30 frames" if "warping" in what else f"30 steps, {width} channels, batch 32"
         enter(f"{what}: {size}", taken, "ms")
 
-    content = {"machine": machine(), "revision": records.revision(), "measured": measured}
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    paths.write_atomically(paths.FIGURES / "benchmarks.json", lambda file: file.write_text(text, encoding="utf-8"))
+    if torch.cuda.is_available():
+        widths, batch = (3,) * 5, 1024
+        for name, speed in paper_speeds(noise(clips, frames), widths, channels, batch).items():
+            what, precision = name.split(", ")
+            if what == "lifter":
+                enter(f"training, 243 frames, {channels} channels, batch {batch}: {precision}", speed, "windows/s")
+            else:
+                size = f"{2 * channels}-D strips, batch {FutureRecipe().batch_size}, 25 frames ahead"
+                enter(f"PHD's stage 2, {size}: {precision}", speed, "steps/s")
+
+    found = {"machine": machine(), "revision": records.revision(), "measured": measured}
+    with provenance.merged(paths.FIGURES / "benchmarks.json") as devices:
+        devices[found["machine"]["device"]] = found
     return 0
 
 

@@ -55,6 +55,8 @@ def role_data(role: str, seeds: range, frames: int = 44) -> tuple[list[Clip], li
     return clips, [clip_boxes(one) for one in recorded]
 
 
-def small_tracks(frames: int = 40, clips: int = 2) -> dict[str, Tracks]:
-    seeds = {"human36m": range(clips), "penn": range(10, 10 + clips), "instavariety": range(20, 20 + clips)}
-    return {role: Tracks(role, *role_data(role, seed), BODY, frames=frames) for role, seed in seeds.items()}
+def small_tracks(frames: int = 40, clips: int = 2, device: torch.device | str = "cpu") -> dict[str, Tracks]:
+    seeds, body = {"human36m": range(clips), "penn": range(10, 10 + clips), "instavariety": range(20, 20 + clips)}, BODY
+    if torch.device(device).type != "cpu":
+        body = load_body()  # tracks take their body along to their device
+    return {role: Tracks(role, *role_data(role, s), body, frames=frames, device=device) for role, s in seeds.items()}

@@ -93,14 +93,28 @@ def test_speeds_are_of_the_work_that_was_done() -> None:
     assert list(taken) == ["1f", "4"] and all(len(one) == 1 and one[0] > 0 for one in taken.values())
     names = ["batch 1", "batch 1, folded", "batch 2", "batch 2, folded"]
     assert list(inference_speeds(8, (1, 2), 8, 1)) == names
+    speeds = benchmarks.paper_speeds(benchmarks.noise(2, 50), (3, 3), 8, 16, steps=1, rounds=1)
+    assert list(speeds) == [f"{what}, {of}" for of in ("float32", "TensorFloat-32") for what in ("lifter", "stage 2")]
+    assert min(speeds.values()) > 0
 
 
 def test_every_number_says_what_it_is_and_where_it_was_measured(figures: Path, capsys) -> None:
     assert benchmarks.main(["1"], clips=2, frames=150, channels=8) == 0
-    content = json.loads((figures / "benchmarks.json").read_text())
-    assert {"cpu", "cores", "threads", "torch", "device"} <= set(content["machine"]) and content["revision"]
+    devices = json.loads((figures / "benchmarks.json").read_text())
+    content = devices[benchmarks.machine()["device"]]
+    assert len(devices) == 1 and content["revision"]
+    assert {"cpu", "cores", "threads", "torch", "device"} <= set(content["machine"])
     assert content["machine"]["threads"] == 1 and content["machine"]["torch"] == torch.__version__
-    assert len(content["measured"]) == 2 * 5 + 6 + 3
+    count = 2 * 5 + 6 + 3 + 4 * torch.cuda.is_available()
+    assert len(content["measured"]) == count
+    units = {"windows/s", "poses/s", "steps/s", "x", "ms"}
     for entry in content["measured"]:
-        assert entry["value"] > 0 and entry["unit"] in {"windows/s", "poses/s", "x", "ms"} and len(entry["what"]) > 20
-    assert capsys.readouterr().out.count("\n") == 19
+        assert entry["value"] > 0 and entry["unit"] in units and len(entry["what"]) > 20
+    assert capsys.readouterr().out.count("\n") == count
+
+
+def test_the_numbers_of_other_devices_stay(figures: Path) -> None:
+    figures.mkdir()
+    (figures / "benchmarks.json").write_text('{"NVIDIA": {"measured": []}}')
+    assert benchmarks.main(["1"], clips=2, frames=150, channels=8) == 0
+    assert json.loads((figures / "benchmarks.json").read_text()).keys() == {"NVIDIA", benchmarks.machine()["device"]}
