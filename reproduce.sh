@@ -200,6 +200,7 @@ case $action in
     notebooks=(--nbval-lax --nbval-current-env --nbval-cell-timeout=600)
     if [ $# -gt 0 ]; then exec "$python" -m pytest "${notebooks[@]}" "$@"; fi
     OMP_NUM_THREADS=1 "$python" -m pytest -n auto --maxprocesses=4 --dist loadfile tests
-    exec "$python" -m pytest "${notebooks[@]}" notebooks # one after the other: they share what one of them trains
+    # Side by side, each with one process for what it trains; of two that need the same training one waits for the other.
+    PHDLIB_JOBS=1 exec "$python" -m pytest -n auto --maxprocesses=4 --dist loadfile "${notebooks[@]}" notebooks
     ;;
 esac

@@ -11,7 +11,7 @@
 #
 # PHD learns from three kinds of video (PHD 4.1): Human3.6M with 3D labels, Penn Action with 2D labels, and InstaVariety,
 # thousands of clips from the web of which nothing is known but what a detector says. Everywhere else in this repository
-# that third role is played by embedded motion under a named level of detector noise (`phdlib/data/phd_role.py`). Here it
+# that third role is played by motion capture under a named level of detector noise (`phdlib/data/phd_role.py`). Here it
 # is played by what it stands for: **detections in real video**, those that BlazePose makes of a dancer.
 #
 # Two trainings of PHD's latent model are compared. They differ in the third role only: the data of the other two, the
@@ -20,7 +20,7 @@
 # read it from images have seen rendered ones only.
 #
 # What to expect? InstaVariety brought PHD many people in many places. Half a minute of one dancer is the opposite, so no
-# gain is to be expected on the Human3.6M role, and a loss would not surprise: the embedded role brings three more views
+# gain is to be expected on the Human3.6M role, and a loss would not surprise: that role brings three more views
 # of the Penn role's motion. On real detections it may be otherwise: whoever has learned from a detector knows where that
 # detector puts the hips.
 #
@@ -84,11 +84,11 @@ held_out = {f"{name}, second half": second_half, **held_out}
 wild = (keep(first_half),)
 
 # %% [markdown]
-# How much is that, beside the role as it is embedded? A window is what training draws: 40 frames at 25 per second.
+# How much is that, beside the role as it is otherwise? A window is what training draws: 40 frames at 25 per second.
 
 # %%
 roles = {
-    "embedded": phd_role.load("instavariety", "train"),
+    "motion capture": phd_role.load("instavariety", "train"),
     "real video": kept_clips(wild, phd_role.FPS, seconds=SHORTEST / phd_role.FPS),
 }
 pd.DataFrame({
@@ -101,7 +101,7 @@ pd.DataFrame({
 }).T.astype(int)  # fmt: skip
 
 # %% [markdown]
-# The real role is small, and batches draw as many clips from it as from the embedded one: each of its windows is seen
+# The real role is small, and batches draw as many clips from it as from the one that it replaces: each of its windows is seen
 # many times, and neighbouring windows are nearly the same.
 #
 # ## The trainings
@@ -109,7 +109,7 @@ pd.DataFrame({
 # %%
 groups = wild_profiles.pseudo(profile, wild, data)
 results = {role: run_all(experiments) for role, experiments in groups.items()}
-seeds = tuple(e.seed for e in groups["embedded"])
+seeds = tuple(e.seed for e in groups["motion capture"])
 seconds = round(sum(r.seconds for of in results.values() for r in of), 1)
 losses = pd.DataFrame({
     role: {
@@ -158,7 +158,7 @@ fig = figures_wild.futures_of_roles(values, ylabels)
 saved = publish.save_figure(
     "wild-figure-7", fig, provenance=provenance, **here,
     title="PHD by what its pseudo-ground-truth role is made of",
-    caption="Lines: means over seeds, a dot for each; orange-red: real video in the role, blue: embedded motion, yellow: the body that freezes.",
+    caption="Lines: means over seeds, a dot for each; orange-red: real video in the role, blue: motion capture, yellow: the body that freezes.",
 )  # fmt: skip
 
 # %%
@@ -166,8 +166,8 @@ lines = []
 for test, by_role in values.items():
     better = -1 if test == "Human3.6M role" else 1
     unit = ylabels[test].rpartition(", ")[2]
-    for h, embedded in by_role["embedded"].items():
-        change = [b - a for a, b in zip(embedded, by_role["real video"][h], strict=True)]
+    for h, captured in by_role["motion capture"].items():
+        change = [b - a for a, b in zip(captured, by_role["real video"][h], strict=True)]
         mean = sum(change) / len(change)
         same = all(x > 0 for x in change) or all(x < 0 for x in change)
         lines.append(

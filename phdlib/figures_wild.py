@@ -24,7 +24,7 @@ AHEAD = (-14, -7, 0, 5, 10, 15, 20, 25, 30)  # frames at 25 Hz ahead of the last
 
 GROUND = 205  # grey of a frame without its pixels: lighter than what is drawn, darker than white lines
 LEARNED = {  # of models by what is unlabelled, or in the pseudo-ground-truth role
-    "nothing": GREY, "embedded motion": BLUE, "embedded": BLUE, "real video": RED, "Constant": ORANGE,
+    "nothing": GREY, "motion capture": BLUE, "real video": RED, "Constant": ORANGE,
 }  # fmt: skip
 _ROOM = 1.25  # side of a crop over the diagonal of the keypoints' box
 

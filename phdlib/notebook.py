@@ -18,6 +18,8 @@ from phdlib import paths
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 SHOWN = re.compile(r"\b(?:phd|videopose3d)-(?:table|figure)-\d+[a-z]?\b")
 FRONT_DOOR = "00_overview"  # shows what the others leave: listed first, run last
+# These show what others have trained, and fill one core: they run side by side, after all that fill every core.
+BESIDE = ("00_data", "01_your_data", "phd/01", *(f"phd/0{n}" for n in range(3, 10)))
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -29,6 +31,11 @@ def sources(folder: Path) -> list[Path]:
 def name(source: Path, folder: Path) -> str:
     """What a person calls a notebook: its path below ``folder`` without the suffix, ``videopose3d/02_supervised``."""
     return source.relative_to(folder).with_suffix("").as_posix()
+
+
+def runs_beside(name: str) -> bool:
+    """Whether a notebook runs beside others of its kind (:data:`BESIDE`)."""
+    return name.startswith(BESIDE)
 
 
 def shown_ids(source: Path) -> list[str]:

@@ -78,7 +78,7 @@ _SMALL_IMAGES = {
     "stride": 5,
 }  # fmt: skip
 _TINY_IMAGES = {
-    **_SMALL_IMAGES, "size": 32, "grid": 0.08, "stem": 16, "widths": (16, 32), "depths": (1, 1), "stride": 50,
+    **_SMALL_IMAGES, "size": 16, "grid": 0.2, "stem": 16, "widths": (16, 32), "depths": (1, 1), "stride": 50,
 }  # fmt: skip
 _FEW = {"epochs": 2, "steps_per_epoch": 3}
 

@@ -51,10 +51,11 @@ def save_figure(
     apart several pictures of one figure ("a", "b"). ``stamp`` stands before the provenance, or for :data:`PUBLISHED`
     in its place. The file holds no time stamp: equal pictures are equal bytes.
     """
-    fig.text(0.995, 0.003, _stamped(stamp, paper, provenance), ha="right", va="bottom", fontsize=5, color="0.45")
+    foot = fig.text(0.995, 0.003, _stamped(stamp, paper, provenance), ha="right", va="bottom", fontsize=5, color="0.45")
+    cut = "tight" if foot.get_window_extent().x0 < 0 else None  # a figure narrower than its small print gets room
     name = _file_name(id, part, ".png", paper)
     path = output_dir(provenance.profile, provenance.data) / name
-    paths.write_atomically(path, lambda file: fig.savefig(file, dpi=dpi, metadata={"Software": None}))
+    paths.write_atomically(path, lambda file: fig.savefig(file, dpi=dpi, metadata={"Software": None}, bbox_inches=cut))
     _enter(id, [name], paper=paper, notebook=notebook, provenance=provenance, title=title)
     words = " ".join(captions.sentence(text) for text in (title, caption) if text)
     captions.show(fig, f"{captions.label(id)}: {words}" if words else captions.label(id))

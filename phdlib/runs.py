@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from phdlib import clusters, provenance, ranks
 from phdlib.cache import code_fingerprint, file_fingerprint, key_of
 from phdlib.data import sources
-from phdlib.paths import cache_dir, write_atomically
+from phdlib.paths import cache_dir, locked, write_atomically
 from phdlib.training import Recipe
 from phdlib.workers import run_in_processes
 
@@ -94,15 +94,15 @@ def read_or_run(experiment: Any) -> Any:
 def _sealed(experiment: Any) -> Any:
     clusters.keep(experiment)
     path, seal = _result_file(experiment)
-    is_new = experiment.infra.status() != "completed"
-    with one_thread():
+    with locked(path.parent), one_thread():  # whoever asks for the same meanwhile waits, and reads it
+        is_new = experiment.infra.status() != "completed"
         result = experiment.run()
         if is_new:
             text = json.dumps(provenance.machine())
             write_atomically(path.with_name(provenance.MACHINE), lambda temporary: temporary.write_text(text))
-    digest = file_fingerprint(path)
-    if not seal.exists() or seal.read_text() != digest:
-        write_atomically(seal, lambda temporary: temporary.write_text(digest))
+        digest = file_fingerprint(path)
+        if not seal.exists() or seal.read_text() != digest:
+            write_atomically(seal, lambda temporary: temporary.write_text(digest))
     _note(experiment, result)
     return result
 

@@ -86,7 +86,7 @@ def analyse(
     models = models or wild.trained_models(profile)
     stage(STAGES[2])
     motions = [wild.reconstruct(clip, first_frame(clip), intrinsics, models) for clip in clips]
-    lines = statement(info, found, intrinsics, lens, models.profile)
+    lines = statement(info, found, intrinsics, lens, models)
     return Analysis(info, found, motions, [*lines, *summary(motions, filled(found, motions), len(found))])
 
 
@@ -150,16 +150,17 @@ def first_frame(clip) -> int:
 ASSUMED = "assumed, the image's diagonal, as nothing is known of the lens"
 
 
-def statement(info: VideoInfo, found: Detections, intrinsics: Tensor, lens: str, profile: str) -> list[str]:
+def statement(info: VideoInfo, found: Detections, intrinsics: Tensor, lens: str, models: Models) -> list[str]:
     """What the numbers rest on."""
+    source = "its embedded data" if models.data == "embedded" else f"data {models.data}"
     rest = "" if lens == "calibrated" else ", optical axis in the middle, no distortion"
     return [
         f"{info.path.name}: {info.width} x {info.height} pixels, {len(found)} frames at {info.fps:g} per second; "
         f"keypoints by {found.source}.",
         f"Intrinsics: focal length {intrinsics[0]:.0f} pixels ({lens}){rest}. Poses hardly depend on it; the distance "
         "from the camera is proportional to it, and to the height that the lifter gives the person.",
-        f"Models: trained by phdlib on its embedded data, profile {profile}"
-        + (", which is for tests: nothing here is to be believed." if profile == "smoke" else "."),
+        f"Models: trained by phdlib on {source}, profile {models.profile}"
+        + (", which is for tests: nothing here is to be believed." if models.profile == "smoke" else "."),
     ]
 
 

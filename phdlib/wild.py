@@ -1,7 +1,7 @@
 """3D and the future of a person in any video, from 2D keypoints, with the models of the two papers as trained here.
 
 VideoPose3D's temporal model lifts the keypoints; PHD reads a body out of them and predicts the one to come. Both were
-trained on the embedded data, whose cameras are known. See :mod:`phdlib.wild_camera` for how a video of unknown camera
+trained on motion capture, whose cameras are known. See :mod:`phdlib.wild_camera` for how a video of unknown camera
 is shown to them; where the intrinsics are not given, all in metres rests on the assumption made there.
 """
 
@@ -31,12 +31,13 @@ TIMES = {"smoke": "a few minutes", "standard": "some minutes", "paper": "hours, 
 
 
 class Models(NamedTuple):
-    """A lifter (folded or not), PHD and the features that it reads; ``profile`` that they were trained under."""
+    """A lifter (folded or not), PHD and the features that it reads; what they were trained under and on."""
 
     lifter: nn.Module
     phd: PHD
     phi: Features
     profile: str
+    data: str = "embedded"
 
 
 class Lifted(NamedTuple):
@@ -87,7 +88,7 @@ def trained_models(profile: str, data: str = "embedded") -> Models:
     (result,) = run_all([lifting])
     study = phd_study.study(profile, data, [ROW], features="lifter", seeds=(0,), baselines=False)
     phi = study.experiments[ROW][0].features().provider()
-    return Models(for_clips(lifting.trained_model(result)), study.model(ROW).eval(), phi, profile)
+    return Models(for_clips(lifting.trained_model(result)), study.model(ROW).eval(), phi, profile, data)
 
 
 def _trained(experiment: Any) -> bool:

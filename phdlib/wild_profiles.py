@@ -11,9 +11,9 @@ from phdlib.wild_phd_experiments import on_detections
 
 PANEL = "b"  # detected keypoints at 50 Hz
 LABELLED = {"smoke": ("1% S1",), "standard": ("5% S1", "S1"), "paper": ("5% S1", "S1")}
-NOTHING, EMBEDDED, VIDEO = "nothing", "embedded motion", "real video"  # what is unlabelled
-PSEUDO = ("embedded", "real video")  # what the pseudo-ground-truth role is made of
-# Two seeds of stages 1 and 2 take about six minutes of two cores at `standard`; the embedded role's are PHD's tables'.
+NOTHING, CAPTURE, VIDEO = "nothing", "motion capture", "real video"  # what is unlabelled
+PSEUDO = (CAPTURE, VIDEO)  # what the pseudo-ground-truth role is made of
+# Two seeds of stages 1 and 2 take about six minutes of two cores at `standard`; the others are PHD's tables'.
 PHD_SEEDS = {"smoke": (0,), "standard": (0, 1), "paper": (0, 1, 2)}
 ROW = "AR on Φ"
 
@@ -25,17 +25,17 @@ def unlabelled(profile: str, wild: tuple[str, ...], data: str = "embedded") -> d
     for labelled in LABELLED[check_profile(profile)]:
         arguments = (profile, PANEL, labelled, data)
         found[labelled, NOTHING] = semi_profiles.group(*arguments, back_projection=False)
-        found[labelled, EMBEDDED] = semi_profiles.group(*arguments)
+        found[labelled, CAPTURE] = semi_profiles.group(*arguments)
         found[labelled, VIDEO] = [
             WildSemiSupervisedExperiment(
                 **{name: getattr(e, name) for name in type(e).model_fields if name not in ("infra", "key")}, wild=wild
             )
-            for e in found[labelled, EMBEDDED]
+            for e in found[labelled, CAPTURE]
         ]
     return found
 
 
 def pseudo(profile: str, wild: tuple[str, ...], data: str = "embedded") -> dict[str, list[PHDExperiment]]:
     """PHD's latent model by what its pseudo-ground-truth role is made of: :data:`PSEUDO`."""
-    embedded = phd_profiles.models(profile, data, "lifter", seeds=PHD_SEEDS[check_profile(profile)])[ROW]
-    return dict(zip(PSEUDO, (embedded, [on_detections(e, wild) for e in embedded]), strict=True))
+    captured = phd_profiles.models(profile, data, "lifter", seeds=PHD_SEEDS[check_profile(profile)])[ROW]
+    return dict(zip(PSEUDO, (captured, [on_detections(e, wild) for e in captured]), strict=True))

@@ -1,4 +1,4 @@
-"""What training on real video changed: a row per model, on video that no model has seen, and on the embedded test."""
+"""What training on real video changed: a row per model, on video that no model has seen, and on the test takes."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def unlabelled_rows(
     views: Mapping[str, KnownView],
 ) -> pd.DataFrame:
     """A row per model of :func:`phdlib.wild_profiles.unlabelled`, indexed by what is labelled, what is not, and seed:
-    MPJPE on the embedded test takes, :func:`phdlib.wild_errors.inconsistency` on the longest stretch of the video
+    MPJPE on the test takes, :func:`phdlib.wild_errors.inconsistency` on the longest stretch of the video
     ``held_out``, and for each of ``views`` its :data:`VIEW_ERRORS` in columns such as "cam01 MPJPE"."""
     rows = {}
     for key, group in groups.items():
         bones = _mean_bones(group[0].subset().labelled)
         for experiment, result in zip(group, results[key], strict=True):
-            row: dict[str, Any] = {"embedded MPJPE": average(result.clips, "mpjpe")}
+            row: dict[str, Any] = {"test MPJPE": average(result.clips, "mpjpe")}
             row |= inconsistency(lifted_by(experiment, result, held_out), bones)
             for name, view in views.items():
                 motion = lifted_by(experiment, result, view.found, view.camera.intrinsics)

@@ -86,6 +86,14 @@ def test_a_figure_is_the_same_bytes_each_time(figures):
     assert not [chunk for chunk in (b"tEXtSoftware", b"tIME", b"Creation") if chunk in first]
 
 
+def test_a_figure_narrower_than_its_small_print_is_widened_and_no_other(figures):
+    for inches, grows in ((1, True), (6, False)):
+        fig = figure()
+        fig.set_figwidth(inches)
+        path = publish.save_figure("videopose3d-figure-4", fig, dpi=100, **ABOUT)
+        assert (plt.imread(path).shape[1] > 100 * inches) == grows
+
+
 def test_an_interactive_page_needs_no_network_and_is_the_same_each_time(figures):
     fig = go.Figure(go.Scatter(x=[0, 1], y=[1, 0]))
     first = publish.save_html("videopose3d-figure-4", fig, **ABOUT).read_text()

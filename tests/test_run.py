@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from phdlib import notebook, paths, run
+from phdlib import notebook, notebook_runs, paths, run
 
 HEADER = """\
 # %% [markdown]
@@ -228,12 +228,12 @@ def _within(seconds: float, condition: Callable[[], object]) -> bool:
 def test_an_unreadable_list_of_timings_is_told_in_one_line(folder, tmp_path, capsys):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "run-seconds.json").write_text("{")
-    timings = run.Timings("smoke/embedded")
-    assert timings.expected("a") == run.GUESS
+    timings = notebook_runs.Timings("smoke/embedded")
+    assert timings.expected("a") == notebook_runs.GUESS
     assert len(capsys.readouterr().err.splitlines()) == 1
     timings.record("a", 12.34)
-    assert run.Timings("smoke/embedded").expected("a") == 12.3
-    assert run.Timings("paper/embedded").expected("a") == run.GUESS
+    assert notebook_runs.Timings("smoke/embedded").expected("a") == 12.3
+    assert notebook_runs.Timings("paper/embedded").expected("a") == notebook_runs.GUESS
 
 
 def test_an_output_folder_that_cannot_be_written_is_told_in_one_line(folder, capsys):
@@ -242,3 +242,28 @@ def test_an_output_folder_that_cannot_be_written_is_told_in_one_line(folder, cap
     assert run.main(["--profile", "smoke"], folder) == 1
     failure = next(line for line in capsys.readouterr().out.splitlines() if "FAILED" in line)
     assert str(paths.FIGURES) in failure
+
+
+def test_notebooks_that_show_run_side_by_side_after_those_that_train(folder, capsys):
+    """Each of two waits for the other's mark; what trains is over by then, and the front door comes last."""
+    wait = """
+import os, pathlib, time
+marks = pathlib.Path(os.environ["PHDLIB_CACHE"])
+print(os.environ["PHDLIB_JOBS"], sorted(path.name for path in marks.glob("*.mark")))
+"""
+    meet = """
+(marks / "{ours}.mark").touch()
+while not (marks / "{theirs}.mark").exists():
+    time.sleep(0.01)
+"""
+    (folder / "phd" / "02_trains.py").write_text(HEADER + "# %%" + wait + '(marks / "02.mark").touch()\n')
+    for ours, theirs in ((4, 5), (5, 4)):
+        text = HEADER + "# %%" + wait + meet.format(ours=ours, theirs=theirs)
+        (folder / "phd" / f"0{ours}_shows.py").write_text(text)
+    (folder / f"{notebook.FRONT_DOOR}.py").write_text(HEADER + "# %%" + wait)
+    assert run.main(["--jobs", "2"], folder) == 0
+    assert outputs(folder / "phd" / "02_trains.ipynb") == "2 []\n"
+    assert "02.mark" in outputs(folder / "phd" / "04_shows.ipynb")
+    assert all(outputs(folder / "phd" / f"0{n}_shows.ipynb").startswith("1 ") for n in (4, 5))
+    assert outputs(folder / f"{notebook.FRONT_DOOR}.ipynb") == "2 ['02.mark', '4.mark', '5.mark']\n"
+    assert "4 notebooks ran in" in capsys.readouterr().out

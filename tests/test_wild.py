@@ -240,7 +240,7 @@ def test_figures_show_the_right_frames(analysed):
     assert (
         len(seeds_apart({"a": {"nothing": [1.0, 2.0], "real video": [3.0]}, "b": {"nothing": [1.0]}}, "mm").axes) == 1
     )
-    values = {"t": {"embedded": {1: [1.0, 2.0]}, "Constant": {1: [2.0]}}, "u": {"real video": {0: [5.0]}}}
+    values = {"t": {"motion capture": {1: [1.0, 2.0]}, "Constant": {1: [2.0]}}, "u": {"real video": {0: [5.0]}}}
     assert [ax.get_ylabel() for ax in futures_of_roles(values, {"t": "mm", "u": "%"}).axes] == ["mm", "%"]
     assert len(AHEAD) == len(shown_frames(motion, 0))
 

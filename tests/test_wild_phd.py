@@ -96,14 +96,14 @@ def test_a_training_reads_the_detections_and_is_judged_on_others(monkeypatch):
     known = SimpleNamespace(joints=joints + 0.1 * torch.rand(joints.shape, generator=torch.Generator().manual_seed(0)))
     monkeypatch.setattr(wild_tables.phd_study, "truth", lambda features, role: known)
     held = {"other": found(60, shift=5.0), "short": found(44)}
-    rows = wild_tables.pseudo_rows({"embedded": [SMALL], "real video": [real]}, held, (1, 30))
+    rows = wild_tables.pseudo_rows({"motion capture": [SMALL], "real video": [real]}, held, (1, 30))
     on_role = rows[rows["test"] == "Human3.6M role"].set_index(["role", "horizon"])["value"]
     expected = futures_3d(joints[:, 15:], known.joints[:, 15:]).groupby("horizon")["frame"].mean()
     assert on_role["real video"].to_dict() == pytest.approx({h: expected[h] for h in (1, 30)}, rel=1e-4)
     assert set(rows["test"]) == {"Human3.6M role", "other"}  # 44 frames hold no window of 45
     on_video = rows[rows["test"] == "other"]
     assert on_video.groupby("role")["horizon"].apply(list).to_dict() == {
-        "embedded": [0, 1, 30], "Constant": [1, 30], "real video": [0, 1, 30],
+        "motion capture": [0, 1, 30], "Constant": [1, 30], "real video": [0, 1, 30],
     }  # fmt: skip
     assert on_video["value"].between(0, 100).all()
 

@@ -148,7 +148,7 @@ def test_profiles_compare_equal_labels_and_seeds():
         for labelled in wild_profiles.LABELLED[profile]:
             sets = [
                 [(e.seed, e.draw, e.labelled, e.fraction, e.recipe) for e in groups[labelled, kind]]
-                for kind in (wild_profiles.NOTHING, wild_profiles.EMBEDDED, wild_profiles.VIDEO)
+                for kind in (wild_profiles.NOTHING, wild_profiles.CAPTURE, wild_profiles.VIDEO)
             ]
             assert sets[0] == sets[1] == sets[2]
         embedded, real = wild_profiles.pseudo(profile, ("a" * 16,)).values()

@@ -47,6 +47,7 @@ from phdlib import (
 )
 from phdlib.feature_tables import LATENT
 from phdlib.phd_profiles import PHD_SIZES
+from phdlib.single_image_profiles import single_image
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
@@ -196,7 +197,12 @@ knowledge = feature_tables.told(experiments)
 # `09_failures` ask for, so that no core is idle; most of the time that this notebook takes from an empty cache is theirs.)
 
 # %%
-later = [*phd_profiles.behind_tables(profile, data), *longer_futures.longer(profile, data)]
+single = [e for row in single_image(profile, data).values() for e in row]
+later = [
+    *phd_profiles.behind_tables(profile, data),
+    *longer_futures.longer(profile, data),
+    *single,
+]
 studies = feature_tables.studies(profile, data, seeds, beside=later)
 table = feature_tables.compared(studies, np.random.default_rng(0))
 table.round(1)

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # In the wild: real pixels
 #
-# Everything so far was measured on the embedded data: real motion, but virtual cameras and a noise model in the place of
+# Everything so far was measured on motion capture: real motion, but virtual cameras and a noise model in the place of
 # a detector. Here both papers' models, as trained in this repository, look at real video. A 2D detector (BlazePose, which
 # runs on a CPU) finds the person, VideoPose3D's temporal model lifts the keypoints to 3D, and PHD reads a body and
 # predicts the next 1.2 seconds of it. The same for a video of your own, without a notebook:
@@ -28,7 +28,7 @@
 # Last, the dancer becomes **training data**: the unlabelled half of VideoPose3D's semi-supervised method.
 #
 # What to expect? These models have seen half an hour of motion, from level cameras about 5 m away, and no real image at
-# all. Expect poses that look right from where the camera stands, depths that are off by much more than on the embedded
+# all. Expect poses that look right from where the camera stands, depths that are off by much more than on their
 # test takes, and futures that are people's, but not always this person's.
 #
 # *Time:* about three minutes at `standard` on two cores, if the trainings are cached, and two more for those of the last
@@ -334,9 +334,9 @@ for part, (analysis, person) in futures.items():
 # ## The dancer as unlabelled video
 #
 # What VideoPose3D's semi-supervised method was made for (VP3D 4; here `06_back_projection` and `07_semi_supervised`):
-# labels from a laboratory, and plain video from elsewhere. Labelled are subject S1 of the embedded data, or 5 % of S1's
+# labels from a laboratory, and plain video from elsewhere. Labelled are subject S1 of the motion capture, or 5 % of S1's
 # frames. Unlabelled is **the first half of the dancer**, as BlazePose sees it. Beside it stand models that learn from the
-# same labels alone, and models whose unlabelled half is the other subjects' embedded motion, as in notebook 07. Labels,
+# same labels alone, and models whose unlabelled half is the other subjects' motion capture, as in notebook 07. Labels,
 # steps and seeds are the same in all three.
 #
 # Back-projection needs the lens, which is unknown. It is taken to be the one under which the dancer stands as far off as
@@ -370,12 +370,12 @@ ordered = rows.sort_index(kind="stable")
 whole = [
     column
     for column in rows
-    if column in wild_tables.VIEW_ERRORS or "," in column or "embedded" in column
+    if column in wild_tables.VIEW_ERRORS or "," in column or column == "test MPJPE"
 ]
 seeds = tuple(e.seed for e in next(iter(groups.values())))
 table = wild_tables.over_seeds(rows[whole])
 names = {
-    "embedded MPJPE": "embedded test: MPJPE",
+    "test MPJPE": "test takes: MPJPE",
     **{f"{m}": f"four views: {m}" for m in wild_tables.VIEW_ERRORS},
     **{column: f"held-out half: {column}" for column in rows if "," in column},
 }
