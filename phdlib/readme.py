@@ -25,6 +25,7 @@ def fill(text: str, figures: Path) -> str:
     manifest = {entry["id"]: entry for entry in publish.read_entries(figures / "manifest.json")}
     claims = publish.read_claims(figures / "claims.json")
     run = score.read_folder(figures, settings.DEFAULT_PROFILE, settings.DEFAULT_DATA)
+    others = _others(figures)
 
     def part(match: re.Match[str]) -> str:
         what, _, id = match[2].partition(" ")
@@ -36,7 +37,7 @@ def fill(text: str, figures: Path) -> str:
             case "contents":
                 body = _contents(list(manifest.values()), figures) if manifest else _NOT_YET
             case "score":
-                body = "\n\n".join([score.in_brief(run), *_elsewhere(figures)]) if claims else _NOT_YET
+                body = "\n\n".join([score.in_brief(run, others), *_elsewhere(others)]) if claims else _NOT_YET
             case "claims":
                 body = f"{score.sentence(run)}{_claims(claims)}" if claims else _NOT_YET
             case _:
@@ -52,15 +53,19 @@ def update() -> None:
     paths.write_atomically(README, lambda file: file.write_text(text, encoding="utf-8"))
 
 
-def _elsewhere(figures: Path) -> list[str]:
-    """A line for each other data source whose run lies beside."""
+def _others(figures: Path) -> list[score.Run]:
+    """Runs on other data that lie beside."""
     names = [name for name in settings.DATA_SOURCES if name != settings.DEFAULT_DATA]
     runs = [score.read_folder(figures / name, settings.DEFAULT_PROFILE, name) for name in names]
+    return [run for run in runs if run.claims]
+
+
+def _elsewhere(runs: Sequence[score.Run]) -> list[str]:
+    """A line for each of them."""
     return [
         f"On {score.DATA[run.data]} (`--data {run.data}`): {score.in_words(run.counts())}; "
         f"[its own report](figures/{run.data}/report.html)."
         for run in runs
-        if run.claims
     ]
 
 

@@ -28,7 +28,7 @@ def brief(runs: Sequence[Run]) -> str:
     run = runs[0]
     parts = [
         f"# {report_page.TITLE}",
-        score.in_brief(run),
+        score.in_brief(run, runs[1:]),
         "With all evidence, tables and figures: [report.html](report.html).",
         *(f"On {other.data} data: {score.in_words(other.counts())}." for other in runs[1:]),
         *(f"## {name}\n\n{_ledger(runs, paper)}" for paper, name in score.NAMES.items()),

@@ -54,7 +54,7 @@ def _first_screen(runs: Sequence[Run], sections: Sequence[tuple[str, str]]) -> M
         "header", tag("p", TITLE, class_="over"), heading, tag("p", rest, class_="rest"),
         tag("p", tag("strong", lead) if lead else "", f" {told}", class_="warning"),
         tag("div", *_bars(runs), class_="bars"),
-        _findings(run), _legend(runs), links, id="score",
+        _findings(runs), _legend(runs), links, id="score",
     )  # fmt: skip
 
 
@@ -80,11 +80,11 @@ def _legend(runs: Sequence[Run]) -> Markup:
     return tag("ul", *(tag("li", badge(o), f" {score.MEANING[o]}") for o in found), class_="legend")
 
 
-def _findings(run: Run) -> Markup:
-    """The headline claims by outcome: the paper's words, and what was measured here."""
+def _findings(runs: Sequence[Run]) -> Markup:
+    """The headline claims by outcome: the paper's words, and what was measured here and on other data."""
     columns = []
-    for outcome, ids in score.headlines(run).items():
-        links = {id: tag("a", score.evidence(run, id), href=f"#{id}", class_="num") for id in ids}
+    for outcome, ids in score.headlines(runs[0]).items():
+        links = {id: tag("a", score.evidence(runs[0], id, runs[1:]), href=f"#{id}", class_="num") for id in ids}
         items = [tag("li", published.claim(id).claim, " ", link) for id, link in links.items()]
         title = tag("h2", badge(outcome, score.TITLES[outcome]))
         columns.append(tag("div", title, tag("ul", *items)))

@@ -16,7 +16,8 @@ from phdlib.statistics import Effect
 
 CAPTION = (
     "Statements and thresholds were declared before these trainings; what had been seen by then is said above, or "
-    "beside the verdict. *Measured* is an effect with its 95 % "
+    "beside the verdict. Where a threshold was added or tightened afterwards, the claim's limits in the report say so. "
+    "*Measured* is an effect with its 95 % "
     'interval, its sign that of the words of *compared* ("a less b": above zero a is larger). A claim is '
     "**reproduced** where every interval lies wholly as *asked*, **contradicted** where one lies wholly elsewhere, "
     "**undecided** where one reaches over its bound. Of several comparisons the one nearest to failing is shown."

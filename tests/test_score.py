@@ -83,3 +83,30 @@ def test_nothing_judged_is_counted_as_such(tmp_path):
 def test_what_an_interval_says_of_its_bounds(interval, above, below, state):
     about = {"what": "a less b", "effect": 0.6, "unit": "mm", "above": above, "below": below}
     assert score.state(about | {"interval": interval, "holds": state == "holds"}) == state
+
+
+def test_a_share_is_never_a_small_effect_of_the_right_sign():
+    share = {"what": "of all", "effect": 26.0, "interval": (11.0, 48.0), "above": 50.0, "below": None, "holds": False}
+    assert score.state(share | {"unit": "% of sequences"}) == "does not hold"
+    assert score.state(share | {"unit": "%"}) == "less than asked"
+
+
+def test_evidence_tells_what_other_data_say_and_how_much_was_tested(tmp_path):
+    found = {"what": "a less b", "unit": "mm", "above": 1.0, "below": None}
+    runs = []
+    for data, effect, interval, outcome in (
+        ("embedded", 3.0, (2.0, 4.0), "reproduced"), ("cmu", 0.5, (-1.0, 2.0), "undecided"),
+    ):  # fmt: skip
+        measured = {"effect": effect, "interval": interval, "unit": "mm"}
+        finding = found | measured | {"holds": outcome == "reproduced"}
+        run = score.read_folder(tmp_path, "standard", data)
+        run.claims["VP3D-C05"] = measured | {"outcome": outcome, "findings": [finding]}
+        runs.append(run)
+    told = "VP3D-C05: 3.00 mm (2.00 to 4.00), asked above 1"
+    assert score.evidence(runs[0], "VP3D-C05") == told
+    assert score.evidence(runs[0], "VP3D-C05", runs[1:]) == f"{told}; undecided on cmu: 0.50 mm (−1.00 to 2.00)"
+    assert score.extent(runs[0]) == ""
+    (tmp_path / "phd-table-4.csv").write_text('action,windows,takes\nwalking,36,3\nsalsa,9,1\n"All, mean",45,\n')
+    (tmp_path / "phd-table-5.csv").write_text("action,windows,takes\nkick,36,2\n")
+    told = "Tested on 4 takes of 2 actions in the Human3.6M role and 2 takes of 1 action in the Penn role."
+    assert score.extent(runs[0]) == f" {told}"
