@@ -104,7 +104,7 @@ def test_evidence_tells_what_other_data_say_and_how_much_was_tested(tmp_path):
         runs.append(run)
     told = "VP3D-C05: 3.00 mm (2.00 to 4.00), asked above 1"
     assert score.evidence(runs[0], "VP3D-C05") == told
-    assert score.evidence(runs[0], "VP3D-C05", runs[1:]) == f"{told}; undecided on cmu: 0.50 mm (−1.00 to 2.00)"
+    assert score.evidence(runs[0], "VP3D-C05", runs[1:]) == f"{told}; undecided on cmu: 0.5 mm (−1.0 to 2.0)"
     assert score.extent(runs[0]) == ""
     (tmp_path / "phd-table-4.csv").write_text('action,windows,takes\nwalking,36,3\nsalsa,9,1\n"All, mean",45,\n')
     (tmp_path / "phd-table-5.csv").write_text("action,windows,takes\nkick,36,2\n")
