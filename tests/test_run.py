@@ -165,16 +165,15 @@ def test_only_takes_names_globs_and_ids(folder):
         (["--speed"], "unrecognized arguments: --speed"),
     ],
 )
-def test_wrong_use_is_one_line_and_runs_nothing(folder, arguments, told):
+def test_wrong_use_is_one_line_and_runs_nothing(folder, capsys, arguments, told):
     (folder / "01_good.py").write_text(GOOD)
-    script = (
-        f"import sys, pathlib; from phdlib import run; sys.exit(run.main(sys.argv[1:], pathlib.Path({str(folder)!r})))"
-    )
-    result = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
-    assert result.returncode == 2
-    assert len(result.stderr.splitlines()) == 1
-    assert re.search(told, result.stderr)
-    assert result.stdout == ""
+    try:
+        status = run.main(arguments, folder)
+    except SystemExit as stop:
+        status = stop.code
+    shown = capsys.readouterr()
+    assert status == 2 and shown.out == ""
+    assert len(shown.err.splitlines()) == 1 and re.search(told, shown.err)
     assert not list(folder.glob("*.ipynb"))
 
 
