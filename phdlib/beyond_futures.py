@@ -13,7 +13,7 @@ import pandas as pd
 
 from phdlib.beyond import Evidence, measured
 from phdlib.future_evidence import CONSTANT, LATENT, METHODS, NEIGHBOUR, NO_STRIP, POSE, ROLE, UNITS
-from phdlib.future_tables import Tables, compare
+from phdlib.future_tables import DRAWS, Tables, compare
 from phdlib.futures import HORIZONS
 from phdlib.phd_study import PUBLISHED
 from phdlib.published_arithmetic import averaging_and_warping
@@ -22,7 +22,6 @@ from phdlib.statistics import Effect
 Rows = Mapping[str, Mapping[str, Tables]]  # role -> method -> a table per seed
 KEYS = {LATENT: "latent", NO_STRIP: "no_strip", POSE: "pose", CONSTANT: "constant", NEIGHBOUR: "neighbour"}
 LAST = HORIZONS[-1]
-DRAWS = 1000
 
 
 def gain(role: str, over: Tables, of: Tables, horizon: int, readings: Sequence[str] = ("frame", "frame")) -> Effect:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from phdlib import checks
 from phdlib.checks import Bound
 from phdlib.findings import Finding, Judgement, measured
 from phdlib.future_evidence import LATENT, POSE
-from phdlib.future_tables import Tables
+from phdlib.future_tables import DRAWS, Tables
 from phdlib.futures import HORIZONS
 from phdlib.window_effects import contrast, correlation, mean, per_window
 
@@ -33,8 +34,12 @@ class Actions:
 
     rows: Mapping[str, Mapping[str, Tables]]
     properties: Mapping[str, pd.DataFrame]
-    rng: np.random.Generator
-    draws: int = 1000
+    draws: int = DRAWS
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """New for each comparison, so that it has one interval in whatever claim it stands."""
+        return np.random.default_rng(0)
 
     def values(self, role: str, reading: str, horizon: int = LAST, method: str = LATENT) -> np.ndarray:
         """(seeds, windows). ``ValueError`` if the properties are of other windows."""
@@ -62,13 +67,14 @@ class Actions:
                 values[:, kept], self.property(role, name)[kept], about["take"][kept].tolist(), self.rng,
                 within=within, draws=self.draws,
             ),
-            bound,
+            bound, about["take"][kept],
         )  # fmt: skip
 
     def gap(self, what: str, bound: Bound, role: str, values: np.ndarray, group: np.ndarray) -> Finding:
         """Mean of the windows in a group, less that of all others."""
-        takes = self.properties[role]["take"].tolist()
-        return measured(what, lambda: contrast(values, group, takes, self.rng, self.draws), bound)
+        takes, sides = self.properties[role]["take"], (group, ~group)
+        effect = partial(contrast, values, group, takes.tolist(), self.rng, self.draws)
+        return measured(what, effect, bound, *(takes[side] for side in sides))
 
 
 def periodic(found: Actions) -> list[Judgement]:
@@ -76,12 +82,12 @@ def periodic(found: Actions) -> list[Judgement]:
     best, cost = checks.check("PHD-C17"), checks.check("PHD-C19")
     steady = found.property("h36m", "periodicity") >= PERIODIC
     warped, raw, running = (found.values("h36m", reading) for reading in ("mean_dtw", "frame", "mean"))
-    takes, lower = found.properties["h36m"]["take"].tolist(), []
+    takes, lower = found.properties["h36m"]["take"], []
     for h in HORIZONS:
         values, what = found.values("h36m", "mean_dtw", h), f"Table 4, {h}: others less periodic"
         lower.append(found.gap(what, best.bound("mm"), "h36m", values, ~steady))
-    all_windows = mean(raw - warped, takes, found.rng, found.draws)
-    rise = [Finding("Table 6 less Table 4, 30: all windows", all_windows, cost.bound("cost"))]
+    all_windows = partial(mean, raw - warped, takes.tolist(), found.rng, found.draws)
+    rise = [measured("Table 6 less Table 4, 30: all windows", all_windows, cost.bound("cost"), takes)]
     for what, name, values in (
         ("Table 6 less Table 4, 30", "periodic", raw - warped),
         ("running means without less with DTW", "warping", running - warped),
@@ -148,6 +154,7 @@ def given_away(found: Actions) -> Judgement:
         "Table 5: lead where the pose tells least",
         lambda: mean(ahead[:, silent], takes[silent].tolist(), found.rng, found.draws),
         check.bound("lead"),
+        takes[silent],
     )
     what = "Table 5: how telling the pose is and the lead turned round"
     return Judgement(check.id, (lead, found.rho(what, check.bound("rho"), "penn", "telling", -ahead)))

@@ -4,12 +4,13 @@ see :mod:`phdlib.future_evidence` for what they are judged by."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from phdlib import checks
-from phdlib.findings import Finding, Judgement
+from phdlib.findings import Finding, Judgement, measured
 from phdlib.future_evidence import BOTH, CONSTANT, LATENT, METHODS, NEIGHBOUR, POSE, ROLE, UNITS, Evidence
 from phdlib.futures import HORIZONS
 from phdlib.neighbour_modes import shares
@@ -30,12 +31,16 @@ def neighbour_start(found: Evidence) -> Judgement:
     for role, turned in (("h36m", "body"), ("penn", "seam")):
         others = [method for method in METHODS if method != NEIGHBOUR]
         picks = [(method, 1, "Table 8") for method in (NEIGHBOUR, *others)]
-        effect = found.effect(role, picks, lambda own, *rest: own - max(rest))
-        findings.append(Finding(f"{ROLE[role]}, 1: behind the next worst row", effect, check.bound(f"{role} worst")))
+        what, worst = f"{ROLE[role]}, 1: behind the next worst row", check.bound(f"{role} worst")
+        findings.append(found.finding(what, role, picks, lambda own, *rest: own - max(rest), worst))
         picks = [(method, 1, "Table 8") for method in (NEIGHBOUR, f"{NEIGHBOUR}, {turned}", CONSTANT)]
-        effect = found.effect(role, picks, lambda own, aligned, still: (own - aligned) - share * (own - still))
         what = f"{ROLE[role]}, 1: gain by orientation ({turned}) less a share of {share:g} of the gap to {CONSTANT}"
-        findings.append(Finding(what, effect, check.bound(f"{role} aligned")))
+        findings.append(
+            found.finding(
+                what, role, picks, lambda own, aligned, still: (own - aligned) - share * (own - still),
+                check.bound(f"{role} aligned"),
+            )
+        )  # fmt: skip
     return Judgement(check.id, tuple(findings))
 
 
@@ -45,9 +50,8 @@ def neighbour_later(found: Evidence) -> list[Judgement]:
     def behind(table: str, horizon: int) -> Finding:
         others = [method for method in METHODS if method != NEIGHBOUR]
         picks = [(method, horizon, table) for method in (NEIGHBOUR, *others)]
-        effect = found.effect("h36m", picks, lambda own, *rest: own - max(rest))
-        what = f"{table}, Human3.6M role, {horizon}: behind the next worst row"
-        return Finding(what, effect, checks.bound("PHD-C11", "h36m"))
+        what, bound = f"{table}, Human3.6M role, {horizon}: behind the next worst row", checks.bound("PHD-C11", "h36m")
+        return found.finding(what, "h36m", picks, lambda own, *rest: own - max(rest), bound)
 
     ahead = (found.better("PHD-C10", "penn", NEIGHBOUR, other, 30, t) for t in BOTH for other in (CONSTANT, POSE))
     return [
@@ -61,7 +65,8 @@ def neighbour_failures(
 ) -> Judgement:
     """C39, of :func:`phdlib.neighbour_modes.modes` by role, a table per seed."""
     cases, bound = [("h36m", "drift"), ("penn", "wrong speed"), ("penn", "good fit")], checks.bound("PHD-C39", "share")
-    return Judgement(
-        "PHD-C39",
-        tuple(Finding(f"{ROLE[r]}: {mode}", shares(found[r], mode, rng, draws), bound) for r, mode in cases),
+    findings = (
+        measured(f"{ROLE[r]}: {mode}", partial(shares, found[r], mode, rng, draws), bound, found[r][0]["take"])
+        for r, mode in cases
     )
+    return Judgement("PHD-C39", tuple(findings))

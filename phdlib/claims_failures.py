@@ -17,11 +17,16 @@ def said(effect: Effect, digits: int = 2) -> str:
     return f"{effect.value:.{digits}f} ({effect.low:.{digits}f} to {effect.high:.{digits}f})"
 
 
+def met_best(tables: Sequence[pd.DataFrame]) -> np.ndarray:
+    """Which windows are in the quarter with the least 2D error, (windows,)."""
+    low = np.mean([t["image"] for t in tables], axis=0)
+    return low <= np.nanquantile(low, 0.25)
+
+
 def depth_over_plane(tables: Sequence[pd.DataFrame]) -> Effect:
     """Error along depth over that in the image plane, in the quarter of windows with the least 2D error. ``tables`` of
     :func:`phdlib.failures.measures`, one per seed."""
-    low = np.mean([t["image"] for t in tables], axis=0)
-    kept = low <= np.nanquantile(low, 0.25)
+    kept = met_best(tables)
     both = [
         [
             t[kept][["take"]].assign(action="All", frames=1, value=t[kept][name]).reset_index(drop=True)
@@ -48,21 +53,31 @@ def judgements(
     links: Mapping[str, Effect],
     energy: Mapping[str, Effect],
     drift: tuple[Effect, Effect, Effect],
+    penn: Sequence[pd.DataFrame],
 ) -> list[Judgement]:
     """C29 and C40 to C42. ``ratios`` by role: :func:`depth_over_plane`; ``links`` and ``energy``: rank correlations of
-    the Penn role by name; ``drift`` of the Human3.6M role: rise, bend, and the rise beyond Constant's."""
+    the Penn role by name; ``drift`` of the Human3.6M role: rise, bend, and the rise beyond Constant's. ``penn``: the
+    Penn role's windows (:func:`phdlib.failures.measures`), which have to be of enough takes."""
     rises, bent, more = drift
-    with_30, view = said(links["start, frame 30"]), said(links["view, start"])
+    takes = penn[0]["take"]
+    best = takes[met_best(penn)]
+    chain = {"view start": "view, start", "start": "start, mean of 25", "view": "view, mean of 25"}
     return [
         Judgement.of(
             "PHD-C29", {"rise": rises, "bend": bent}, f"beyond what Constant's rises by: {said(more, 1)} mm"
         ),
-        Judgement.of("PHD-C40", {"ratio": ratios["penn"]}, f"Human3.6M role: {said(ratios['human36m'])} times"),
         Judgement.of(
-            "PHD-C41", {"rho": links["start, mean of 25"]},
-            f"with frame 30 alone: {with_30}; of the start with how unusual the view is: {view}",
+            "PHD-C40", {"ratio": ratios["penn"]}, f"Human3.6M role: {said(ratios['human36m'])} times",
+            takes={"ratio": best},
         ),
-        Judgement.of("PHD-C42", {"rho": energy["seen, predicted"]}, f"true motion: {said(energy['seen, true'])}"),
+        Judgement.of(
+            "PHD-C41", {name: links[link] for name, link in chain.items()},
+            f"of the start with frame 30 alone: {said(links['start, frame 30'])}", takes=dict.fromkeys(chain, takes),
+        ),
+        Judgement.of(
+            "PHD-C42", {"rho": energy["seen, predicted"]}, f"true motion: {said(energy['seen, true'])}",
+            takes={"rho": takes},
+        ),
     ]  # fmt: skip
 
 
@@ -85,6 +100,6 @@ def beside(drift: tuple[Effect, Effect, Effect], strange: Mapping[str, float], s
         f"{real:.0f}: predictions **{'leave' if away else 'do not leave'}** what people do. The error rises by "
         f"{said(rises, 1)} mm after 35 frames, {said(more, 1)} mm more than for a body that stands still: whether most "
         f"of it is drift of the prediction or the future going its own way is **{share}**. C29 is judged by the rise "
-        "alone, as stated before; C41 by its last link alone, from a bad start to a bad prediction, which frame 1 "
-        "nearly implies."
+        "alone, as stated before. Of C41's links, the one from a bad start to a bad prediction is nearly implied by "
+        "frame 1."
     )

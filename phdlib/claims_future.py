@@ -10,7 +10,7 @@ import pandas as pd
 
 from phdlib import checks
 from phdlib.claims_baselines import frozen_pose, neighbour_later, neighbour_start
-from phdlib.findings import Finding, Judgement
+from phdlib.findings import Finding, Judgement, measured
 from phdlib.future_evidence import (
     BOTH,
     CONSTANT,
@@ -24,7 +24,7 @@ from phdlib.future_evidence import (
     UNITS,
     Evidence,
 )
-from phdlib.future_tables import compare
+from phdlib.future_tables import DRAWS, compare
 from phdlib.futures import HORIZONS
 
 
@@ -39,9 +39,8 @@ def gap_grows(found: Evidence) -> Judgement:
 
     def growth(role: str, table: str) -> Finding:
         picks = [(LATENT, 5, table), (POSE, 5, table), (LATENT, 30, table), (POSE, 30, table)]
-        effect = found.effect(role, picks, lambda a, b, c, d: (d - c) - (b - a))
         what = f"{table}, {ROLE[role]}: advantage at 30 less that at 5"
-        return Finding(what, effect, checks.bound("PHD-C03", role))
+        return found.finding(what, role, picks, lambda a, b, c, d: (d - c) - (b - a), checks.bound("PHD-C03", role))
 
     return Judgement("PHD-C03", tuple(growth(role, table) for table in BOTH for role in UNITS))
 
@@ -57,11 +56,9 @@ def distillation(found: Evidence) -> list[Judgement]:
 
     def loss(table: str) -> Finding:
         picks = [(method, h, table) for method in (LATENT, NO_STRIP) for h in HORIZONS]
-        effect = found.effect(
-            "penn", picks, lambda *x: float(np.mean(x[len(HORIZONS) :]) - np.mean(x[: len(HORIZONS)]))
-        )
-        what = f"{table}, Penn role, mean of the horizons: loss without distillation"
-        return Finding(what, effect, checks.bound("PHD-C05", "penn"))
+        what, half = f"{table}, Penn role, mean of the horizons: loss without distillation", len(HORIZONS)
+        bound = checks.bound("PHD-C05", "penn")
+        return found.finding(what, "penn", picks, lambda *x: float(np.mean(x[half:]) - np.mean(x[:half])), bound)
 
     same = (found.better("PHD-C06", "h36m", LATENT, NO_STRIP, h, "Table 2") for h in HORIZONS)
     return [Judgement("PHD-C05", tuple(loss(table) for table in BOTH)), Judgement("PHD-C06", tuple(same))]
@@ -95,9 +92,11 @@ def without_warping(found: Evidence) -> Judgement:
     """C15."""
 
     def removal(role: str, method: str, horizon: int) -> Finding:
-        effect = found.effect(role, [(method, horizon, t) for t in BOTH], lambda warped, raw: raw - warped)
-        what = f"{ROLE[role]}, {horizon}: {method}, Table 8 worse than Table 2 by"
-        return Finding(what, effect, checks.bound("PHD-C15", role))
+        what, picks = (
+            f"{ROLE[role]}, {horizon}: {method}, Table 8 worse than Table 2 by",
+            [(method, horizon, t) for t in BOTH],
+        )
+        return found.finding(what, role, picks, lambda warped, raw: raw - warped, checks.bound("PHD-C15", role))
 
     return Judgement(
         "PHD-C15",
@@ -118,18 +117,21 @@ def labels_2d(found: Evidence) -> Judgement:
     )
 
 
-def mistimed(late: Mapping[str, pd.DataFrame], rng: np.random.Generator, draws: int = 1000) -> Judgement:
+def mistimed(late: Mapping[str, pd.DataFrame], rng: np.random.Generator, draws: int = DRAWS) -> Judgement:
     """C38, of the truth itself, some frames late (:func:`phdlib.mistiming.late`), by role."""
     times = checks.check("PHD-C38").given["times"]
 
     def kept(role: str) -> Finding:
         best = 0.0 if role == "h36m" else 100.0
-        effect = compare(
-            [[late[role]]] * 2, [(30, "mean"), (30, "mean_dtw")],
-            lambda plain, warped: abs(plain - best) - times * abs(warped - best), rng, draws=draws,
-        )  # fmt: skip
         what = f"{ROLE[role]}: penalty without DTW less {times:g} times the penalty with it"
-        return Finding(what, effect, checks.bound("PHD-C38", role))
+        return measured(
+            what,
+            lambda: compare(
+                [[late[role]]] * 2, [(30, "mean"), (30, "mean_dtw")],
+                lambda plain, warped: abs(plain - best) - times * abs(warped - best), rng, draws=draws,
+            ),
+            checks.bound("PHD-C38", role), late[role]["take"],
+        )  # fmt: skip
 
     return Judgement("PHD-C38", tuple(kept(role) for role in UNITS))
 

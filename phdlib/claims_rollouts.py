@@ -24,8 +24,8 @@ from phdlib import checks
 from phdlib.claims_actions import PERIODIC
 from phdlib.claims_future import CONSTANT, LATENT, POSE, ROLE, UNITS
 from phdlib.examples import by_difficulty
-from phdlib.findings import Finding, Judgement, measured
-from phdlib.future_tables import Tables, compare
+from phdlib.findings import Judgement, measured
+from phdlib.future_tables import DRAWS, Tables, compare
 from phdlib.futures import HORIZONS
 from phdlib.published_arithmetic import averaging_and_warping
 from phdlib.statistics import Effect
@@ -40,8 +40,12 @@ class Rollouts:
 
     rows: Mapping[str, Mapping[str, Tables]]
     periodicity: Mapping[str, np.ndarray]
-    rng: np.random.Generator
-    draws: int = 1000
+    draws: int = DRAWS
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """New for each comparison, so that it has one interval in whatever claim it stands."""
+        return np.random.default_rng(0)
 
     def better(self, role: str, a: str, b: str, reading: str, horizon: int = LAST) -> np.ndarray:
         """By how much ``a`` is better than ``b``, (seeds, windows)."""
@@ -89,17 +93,19 @@ def tempo(found: Rollouts) -> Judgement:
     share = check.given["share"]
     for role in UNITS:
         tables, sign = found.rows[role][LATENT], 1 if role == "h36m" else -1
-        effect = compare(
-            [tables] * 3, [(LAST, "mean"), (LAST, "mean_dtw"), (1, "frame")],
+        effect = partial(
+            compare, [tables] * 3, [(LAST, "mean"), (LAST, "mean_dtw"), (1, "frame")],
             lambda raw, warped, first, sign=sign: sign * ((raw - warped) - share * (raw - first)),
             found.rng, draws=found.draws, paired=True,
         )  # fmt: skip
         what = f"{ROLE[role]}: what DTW takes back, less a share of {share:g} of what is lost after the first frame"
-        findings.append(Finding(what, effect, check.bound(f"{role} taken back")))
-        ahead = found.better(role, LATENT, CONSTANT, "mean_dtw")
-        effect = found.mean(role, ahead, np.ones(ahead.shape[1], dtype=bool))
+        findings.append(measured(what, effect, check.bound(f"{role} taken back"), found.takes(role)))
+        effect = partial(
+            compare, [tables, found.rows[role][CONSTANT]], [(LAST, "mean_dtw")] * 2,
+            lambda own, still, sign=sign: sign * (still - own), found.rng, draws=found.draws, paired=True,
+        )  # fmt: skip
         what = f"{ROLE[role]}, with DTW: latent model better than Constant by"
-        findings.append(Finding(what, effect, check.bound(f"{role} ahead")))
+        findings.append(measured(what, effect, check.bound(f"{role} ahead"), found.takes(role)))
     return Judgement(check.id, tuple(findings))
 
 
@@ -112,7 +118,8 @@ def captured(found: Rollouts) -> Judgement:
             for horizon in (10, 30):
                 ahead = found.better(role, LATENT, CONSTANT, "frame", horizon)
                 what = f"{ROLE[role]}, {name}, frame {horizon}: latent model better than Constant by"
-                findings.append(measured(what, partial(found.mean, role, ahead, kept), check.bound(role)))
+                effect = partial(found.mean, role, ahead, kept)
+                findings.append(measured(what, effect, check.bound(role), found.takes(role)[kept]))
     return Judgement(check.id, tuple(findings))
 
 
@@ -120,13 +127,14 @@ def simple_and_complex(found: Rollouts) -> Judgement:
     """C27."""
     check, findings = checks.check("PHD-C27"), []
     for role in UNITS:
-        lead, hard, takes = found.better(role, LATENT, POSE, "mean"), found.complex(role), found.takes(role).tolist()
+        lead, hard, takes = found.better(role, LATENT, POSE, "mean"), found.complex(role), found.takes(role)
         for name, which, kept in (("simple", "simpler", ~hard), ("hard", "harder", hard)):
             what = f"{ROLE[role]}, {which} actions: lead of the latent model"
-            findings.append(measured(what, partial(found.mean, role, lead, kept), check.bound(f"{role} {name}")))
+            effect = partial(found.mean, role, lead, kept)
+            findings.append(measured(what, effect, check.bound(f"{role} {name}"), takes[kept]))
         what = f"{ROLE[role]}: lead in harder less in simpler actions"
-        more = partial(contrast, lead, hard, takes, found.rng, found.draws)
-        findings.append(measured(what, more, check.bound(f"{role} more")))
+        more = partial(contrast, lead, hard, takes.tolist(), found.rng, found.draws)
+        findings.append(measured(what, more, check.bound(f"{role} more"), takes[hard], takes[~hard]))
     return Judgement(check.id, tuple(findings))
 
 

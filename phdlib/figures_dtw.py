@@ -14,7 +14,7 @@ from phdlib.figures_meshes import ImageRow, MeshRow, mesh_strip
 from phdlib.mistiming import Alignment
 from phdlib.palette import BLUE, TRUE_BODY
 from phdlib.phd_model import PHD
-from phdlib.rollouts import Scene, rollout
+from phdlib.rollouts import Scene, rollout, row_label
 from phdlib.skeleton import Skeleton
 
 
@@ -35,7 +35,7 @@ def before_and_after(
     whole = rollout(model, clip, scene.start, len(found.cost))
     first, ahead = scene.conditioning, (shown + 1).tolist()
     rows = [
-        ImageRow("video", scene.crops(ahead, features)),
+        ImageRow(row_label(features), scene.crops(ahead, features)),
         MeshRow("truth", *scene.truth(ahead), role="truth"),
         MeshRow("prediction", whole.theta[first + shown], whole.beta[first + shown]),
         MeshRow("prediction,\naligned", whole.theta[first + aligned], whole.beta[first + aligned]),

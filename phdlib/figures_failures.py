@@ -20,7 +20,7 @@ from phdlib.long_rollouts import METHODS, SEEN_AT, LongRollouts
 from phdlib.palette import BLUE, TRUTH
 from phdlib.palette import METHODS as COLOURS
 from phdlib.phd_model import PHD
-from phdlib.rollouts import Scene, rollout
+from phdlib.rollouts import Scene, rollout, row_label
 
 AHEAD = (-14, -7, 0, 1, 5, 10, 15, 20, 25)  # frames ahead of the last one seen
 _LABELS = MEASURES | {"view": "how unusual the torso's direction is, degrees"}
@@ -30,7 +30,7 @@ FAR = (-7, 0, 5, 10, 20, 25, 30, 35, 40, 50, 60)
 def failure_strip(
     scene: Scene, model: PHD, clip: Clip, features: FeatureExperiment, ahead: Sequence[int] = AHEAD, title: str = ""
 ) -> Figure:
-    """As the paper's: the video, framed where the model sees it; its bodies, yellow where read and blue where
+    """As the paper's: the views, framed where they are given to the model; its bodies, yellow where read and blue where
     predicted, from the camera and from the side; below, for reference, the true ones. ``clip``: the scene's, with phi.
     """
     found = rollout(model, clip, scene.start, max(ahead))
@@ -39,7 +39,7 @@ def failure_strip(
     body = MeshRow("read and\npredicted", found.theta[index], found.beta[index], roles)
     truth = MeshRow("truth", *scene.truth(ahead), role="truth")
     rows = [
-        ImageRow("video", scene.crops(ahead, features, 80), seen=sum(frame <= 0 for frame in ahead)),
+        ImageRow(row_label(features), scene.crops(ahead, features, 80), seen=sum(frame <= 0 for frame in ahead)),
         body, body.from_side(), truth, truth.from_side(),
     ]  # fmt: skip
     return mesh_strip(rows, [f"{frame:+d}" if frame else "0" for frame in ahead], title=title, size=96)

@@ -13,7 +13,7 @@ from phdlib.data.phd_role import CONDITIONING
 from phdlib.feature_experiments import FeatureExperiment
 from phdlib.figures_meshes import ImageRow, MeshRow, mesh_strip
 from phdlib.phd_model import PHD
-from phdlib.rollouts import Scene, rollout
+from phdlib.rollouts import Scene, rollout, row_label
 
 STEPS = 35  # predicted frames that are shown; 25 were trained for (PHD Figure 3)
 AHEAD = (-14, -7, 0, 5, 10, 15, 20, 25, 30, STEPS)  # frames ahead of the last one seen
@@ -32,8 +32,8 @@ def predictions(
     windows: Mapping[str, Shown], model: PHD, features: FeatureExperiment, *, ahead: Sequence[int] = AHEAD,
     conditioning: int = CONDITIONING, title: str = "", size: int = 96,
 ) -> Figure:  # fmt: skip
-    """Each window by its name in three rows: the video, framed where it was seen, the bodies read and predicted from
-    the camera, and the same from the side. Of ``conditioning`` frames, fewer than 15 are the last of these."""
+    """Each window by its name in three rows: the views, framed where they were given, the bodies read and predicted
+    from the camera, and the same from the side. Of ``conditioning`` frames, fewer than 15 are the last of these."""
     rows, labels = [], [f"{frame:+d}" if frame else "0" for frame in ahead]
     seen = sum(frame <= 0 for frame in ahead)
     skipped = CONDITIONING - conditioning
@@ -42,7 +42,7 @@ def predictions(
     for name, (scene, clip) in windows.items():
         found = rollout(model, clip, scene.start + skipped, max(ahead), conditioning)
         body = MeshRow(name, found.theta[found.at(ahead)], found.beta[found.at(ahead)], _roles(ahead, "latent"))
-        rows += [ImageRow("video", scene.crops(ahead, features, 80), seen), body, body.from_side()]
+        rows += [ImageRow(row_label(features), scene.crops(ahead, features, 80), seen), body, body.from_side()]
     return mesh_strip(rows, labels, title=title, size=size)
 
 
@@ -50,7 +50,7 @@ def comparison(
     window: Shown, latent: PHD, pose: PHD, features: FeatureExperiment, *, ahead: Sequence[int] = AHEAD,
     sides: bool = True, title: str = "", size: int = 96,
 ) -> Figure:  # fmt: skip
-    """The video, framed where it was seen; bodies read (yellow) and predicted in latent space (blue); in pose space
+    """The views, framed where they were given; bodies read (yellow) and predicted in latent space (blue); in pose space
     (pink); and the true ones. With ``sides`` the predictions from the side, too."""
     scene, clip = window
     strips = {
@@ -59,7 +59,7 @@ def comparison(
     i = strips["latent"].at(ahead)
     read = MeshRow("latent space", strips["latent"].theta[i], strips["latent"].beta[i], _roles(ahead, "latent"))
     other = MeshRow("pose space", strips["pose"].theta[i], strips["pose"].beta[i], _roles(ahead, "pose", None))
-    video = ImageRow("video", scene.crops(ahead, features), sum(frame <= 0 for frame in ahead))
+    video = ImageRow(row_label(features), scene.crops(ahead, features), sum(frame <= 0 for frame in ahead))
     rows = [video, read, *([read.from_side()] if sides else []), other, *([other.from_side()] if sides else [])]
     rows.append(MeshRow("truth", *scene.truth(ahead), role="truth"))
     return mesh_strip(rows, [f"{frame:+d}" if frame else "0" for frame in ahead], title=title, size=size)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,8 @@ from phdlib.camera import WeakPerspective, project_weak_perspective, solve_weak_
 from phdlib.crops import CropBoxes
 from phdlib.data.clip import Clip
 from phdlib.data.phd_role import CONDITIONING, Windows
-from phdlib.findings import Finding, Judgement
-from phdlib.future_tables import Tables, compare
+from phdlib.findings import Finding, Judgement, measured
+from phdlib.future_tables import DRAWS, Tables, compare
 from phdlib.futures import FEWEST_VISIBLE, describe, person_size, window_frames
 from phdlib.phd_model import PHD, predicted
 
@@ -109,7 +110,7 @@ def reprojections(
 
 
 def judgement(
-    roles: Mapping[str, Mapping[str, Tables]], digits: float, rng: np.random.Generator, draws: int = 1000
+    roles: Mapping[str, Mapping[str, Tables]], digits: float, rng: np.random.Generator, draws: int = DRAWS
 ) -> Judgement:
     """C37, of tables by role's name, camera and seed, the first and last horizon of each."""
     check = checks.check("PHD-C37")
@@ -117,13 +118,13 @@ def judgement(
     for role, cameras in roles.items():
         horizons = cameras["read"][0]["horizon"]
         picks = [(at, "frame") for at in (horizons.max(), horizons.max(), horizons.min(), horizons.min())]
-        effect = compare(
-            [cameras["read"], cameras["eq. 6"]] * 2, picks,
+        effect = partial(
+            compare, [cameras["read"], cameras["eq. 6"]] * 2, picks,
             lambda last, best_last, now, best_now: (last - best_last) - times * (now - best_now),
             rng, draws=draws, paired=True,
         )  # fmt: skip
         what = f"{role}: excess over eq. 6 at {horizons.max()}, less {times:g} times that in the last frame seen"
-        findings.append(Finding(what, effect, check.bound("excess")))
+        findings.append(measured(what, effect, check.bound("excess"), cameras["read"][0]["take"]))
     return Judgement(check.id, tuple(findings))
 
 

@@ -170,7 +170,7 @@ def leads(roles: Mapping[str, Mapping[str, Tables]], of: str, over: str, horizon
                     compare(
                         [methods[over], methods[of]], [(horizon, reading)] * 2,
                         lambda other, own, sign=sign: sign * (other - own), np.random.default_rng(0), over=averaged,
-                        draws=1000, paired=True,
+                        paired=True,
                     )
                 )
                 for averaged in OVER

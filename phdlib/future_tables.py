@@ -17,6 +17,7 @@ from phdlib.futures import READINGS
 from phdlib.statistics import Effect, bootstrap
 
 OVER = ("windows", "actions")
+DRAWS = 2000  # of a comparison; one number everywhere, so that it has one interval wherever it is told
 Tables = Sequence[pd.DataFrame]  # of one model, by seed
 
 
@@ -86,7 +87,7 @@ def compare(
     rng: np.random.Generator,
     *,
     over: str = "windows",
-    draws: int = 2000,
+    draws: int = DRAWS,
     paired: bool = False,
 ) -> Effect:
     """``statistic`` of one mean per model, and its interval over seeds and takes (:func:`phdlib.statistics.bootstrap`).

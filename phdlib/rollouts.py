@@ -74,6 +74,18 @@ def frames_ahead(ahead: Sequence[int], conditioning: int, frames: int) -> Tensor
     return index
 
 
+def row_label(features: FeatureExperiment | None) -> str:
+    """What a row of crops is called: "video" where the models see its pixels, else "rendered"."""
+    return "video" if isinstance(features, ImageFeatureExperiment) else "rendered"
+
+
+def what_is_read(features: FeatureExperiment | None) -> str:
+    """For a caption, what the models read of the pictures that are shown."""
+    if isinstance(features, ImageFeatureExperiment):
+        return "The models see the crops that are shown."
+    return "The models read 2D keypoints detected in the views that are shown, not their pixels."
+
+
 @lru_cache(maxsize=4)
 def footage(role: str, part: str = "test") -> tuple[Clip, ...]:
     """The performances behind a role's clips, in their order, everything known, the pose in the world."""

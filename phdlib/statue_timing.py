@@ -3,17 +3,22 @@ of the same clips, and from seed to seed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
+from phdlib import checks
 from phdlib.data.clip import Clip
+from phdlib.findings import Judgement, measured
 from phdlib.statistics import Effect, bootstrap
 from phdlib.statues import AHEAD, HALF, candidates, find
+from phdlib.window_effects import TooFewError
 
 MEASURES = ("hit", "lead", "after", "before")
+FEWEST = 10  # sequences that a share is judged of
 TOLERANCE = 3  # frames apart that count as the same moment, 0.12 s
 
 
@@ -131,6 +136,29 @@ def average(by_seed: Sequence[pd.DataFrame], measure: str, rng: np.random.Genera
 def excess(by_seed: Sequence[pd.DataFrame], measure: str, rng: np.random.Generator, draws: int = 2000) -> Effect:
     """By how much the statues are above chance in it, likewise."""
     return _over_takes([(t["take"], t[measure] - t[f"{measure} chance"]) for t in by_seed], rng, draws)
+
+
+def judgement(by_seed: Sequence[pd.DataFrame]) -> Judgement:
+    """C28, of :func:`judged`, one table per seed. Fewer than :data:`FEWEST` sequences, or sequences that all say the
+    same, have no interval to judge by."""
+    check, sequences = checks.check("PHD-C28"), len(by_seed[0])
+    chance = 100 * pd.concat(by_seed)["hit chance"].mean()
+
+    def percent(measure: Callable[..., Effect]) -> Effect:
+        if sequences < FEWEST:
+            raise TooFewError(f"{sequences} sequences, fewer than the {FEWEST} that a share of them needs")
+        effect = Effect(*(100 * value for value in measure(by_seed, "hit", np.random.default_rng(0))))
+        if effect.low == effect.high:
+            raise TooFewError(f"the {sequences} sequences all say the same, which leaves no spread to draw from")
+        return effect
+
+    findings = (
+        measured(check.bound(name).what, partial(percent, measure), check.bound(name), by_seed[0]["take"])
+        for name, measure in (("share", average), ("excess", excess))
+    )
+    return Judgement(
+        check.id, tuple(findings), f"{sequences} sequences; among random frames of their clips {chance:.0f} %"
+    )
 
 
 def _over_takes(by_seed: Sequence[tuple[pd.Series, pd.Series]], rng: np.random.Generator, draws: int) -> Effect:

@@ -8,7 +8,7 @@ over actions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,20 @@ from scipy.stats import rankdata
 from phdlib.future_tables import Tables
 from phdlib.statistics import Effect
 
+LEAST_TAKES = 3  # an interval over fewer says nothing about other takes
 
-class NoWindowsError(ValueError):
-    """The data has no windows of the kind that is asked about; the message says which."""
+
+class TooFewError(ValueError):
+    """The data has too little of what is asked about to answer; the message says of what."""
+
+
+def too_few(takes: Iterable[str]) -> str:
+    """Why these takes ("name@start" by name) are too few to draw an interval from; empty where they are not."""
+    number = len(set(_names(list(takes))))
+    if not number:
+        return "no such windows"
+    words = f"{number} take{'s' * (number > 1)}, fewer than the {LEAST_TAKES} that an interval over takes needs"
+    return words if number < LEAST_TAKES else ""
 
 
 def per_window(tables: Tables, reading: str, horizon: int) -> np.ndarray:
@@ -52,8 +63,8 @@ def correlation(
 
     ``within``: a label per window; both sides are then taken relative to their mean over the windows of equal label, so
     that only differences inside such a group count (the views of one motion, say). Windows without a value or property
-    (NaN) are left out. Takes ("name@start" by name) and seeds are drawn anew. A correlation with something constant
-    is 0.
+    (NaN) are left out. Takes ("name@start" by name) and seeds are drawn anew. :class:`TooFewError` where one of the two
+    is the same in all windows; in a single draw such a correlation is 0.
     """
     values, of, takes = np.atleast_2d(values), np.asarray(of, dtype=float), _names(takes)
     kept = _check(values, of, takes) & np.isfinite(of)
@@ -61,6 +72,9 @@ def correlation(
     if within is not None:
         group = pd.factorize(np.asarray(within, dtype=object)[kept])[0]
         values, of = np.stack([_centred(v, group) for v in values]), _centred(of, group)
+
+    if not (np.ptp(values.mean(0)) > 0 and np.ptp(of) > 0):
+        raise TooFewError("one of the two is the same in all windows, so that there is no correlation")
 
     def spearman(seeds: np.ndarray, picked: np.ndarray) -> float:
         return _spearman(values[np.ix_(seeds, picked)].mean(0), of[picked])
@@ -83,13 +97,13 @@ def contrast(
     """Mean of ``values`` (seeds, windows) where ``group`` (windows,) is true, less the mean where it is false.
 
     Takes are drawn within each of the two groups; a take with windows in both counts as one in each. Windows without a
-    value are left out. :class:`NoWindowsError` if one group has no windows.
+    value are left out. :class:`TooFewError` if one group has no windows.
     """
     values, group, takes = np.atleast_2d(values), np.asarray(group, dtype=bool), _names(takes)
     kept = _check(values, group, takes)
     sides = [np.flatnonzero(kept & (group == side)) for side in (True, False)]
     if not all(map(len, sides)):
-        raise NoWindowsError(f"{len(sides[0])} such windows and {len(sides[1])} others; both need some")
+        raise TooFewError(f"{len(sides[0])} such windows and {len(sides[1])} others; both need some")
     by_take = [[side[takes[side] == take] for take in pd.unique(takes[side])] for side in sides]
 
     def difference(seeds: np.ndarray, picked: Sequence[np.ndarray]) -> float:
@@ -135,7 +149,7 @@ def _names(takes: Sequence[str]) -> np.ndarray:
 
 
 def _check(values: np.ndarray, of: np.ndarray, takes: np.ndarray) -> np.ndarray:
-    """Which windows have a value under every seed. :class:`NoWindowsError` if none has."""
+    """Which windows have a value under every seed. :class:`TooFewError` if none has."""
     if values.ndim != 2 or not values.shape[1] == len(of) == len(takes):
         raise ValueError(
             f"expected values (seeds, windows), a property and a take per window, found {values.shape}, {len(of)} and "
@@ -143,5 +157,5 @@ def _check(values: np.ndarray, of: np.ndarray, takes: np.ndarray) -> np.ndarray:
         )
     kept = np.isfinite(values).all(0)
     if not kept.any():
-        raise NoWindowsError(f"none of {len(kept)} such windows has a value" if len(kept) else "no such windows")
+        raise TooFewError(f"none of {len(kept)} such windows has a value" if len(kept) else "no such windows")
     return kept

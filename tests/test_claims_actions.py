@@ -39,7 +39,7 @@ def table(readings: dict[str, np.ndarray], first: float | np.ndarray = 50.0) -> 
 def judged(role: str, function: Callable, at_30: dict[str, np.ndarray], first=50.0, pose: np.ndarray | None = None):
     own = table(at_30, first)
     rows = {role: {LATENT: [own], POSE: [own if pose is None else table({"mean_dtw": pose})]}}
-    found = function(Actions(rows, {role: properties()}, np.random.default_rng(0), draws=100))
+    found = function(Actions(rows, {role: properties()}, draws=100))
     return {one.id[-3:]: one.holds for one in (found if isinstance(found, list) else [found])}
 
 
@@ -105,12 +105,21 @@ def test_only_the_rise_is_foresight() -> None:
     """Periodic clips that are easy from the first frame on, and no easier later."""
     easy = FLAT - 10 * STEADY
     rows = {"h36m": {LATENT: [table({"mean_dtw": easy + 8}, first=easy)]}}
-    found = claims.foresight(Actions(rows, {"h36m": ABOUT}, np.random.default_rng(0), draws=20))
+    found = claims.foresight(Actions(rows, {"h36m": ABOUT}, draws=20))
     assert found[0].effect.value == pytest.approx(0) and not any(finding.holds for finding in found)
 
 
 def test_properties_of_other_windows_are_refused() -> None:
     rows = {"h36m": {LATENT: [table({"mean_dtw": FLAT, "frame": FLAT})]}}
-    found = Actions(rows, {"h36m": ABOUT.iloc[:-1]}, np.random.default_rng(0))
+    found = Actions(rows, {"h36m": ABOUT.iloc[:-1]})
     with pytest.raises(ValueError, match=f"h36m: {N} windows were evaluated, properties are of {N - 1}"):
         claims.easy_and_hard(found)
+
+
+def test_two_takes_or_a_constant_property_cannot_be_judged() -> None:
+    """Where all windows are of two takes, and where no pose tells its action."""
+    two = ABOUT.assign(take=["t0@0" if n < N // 2 else "t1@0" for n in range(N)])
+    for about, reason in ((two, "2 takes, fewer than the 3"), (ABOUT.assign(telling=0.0), "the same in all windows")):
+        rows = {"penn": {LATENT: [table({"mean_dtw": FLAT + 20 + column("speed")})], POSE: [table({"mean_dtw": FLAT})]}}
+        judged = claims.given_away(Actions(rows, {"penn": about}, draws=20))
+        assert judged.outcome == "not testable here" and reason in judged.untestable

@@ -20,7 +20,7 @@ IDS = [f"PHD-C{n:02d}" for n in (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
 
 
 def judged(rows: dict, functions: Sequence[Callable], draws: int = 20) -> dict[str, Judgement]:
-    found, judgements = Evidence(rows, np.random.default_rng(0), draws), {}
+    found, judgements = Evidence(rows, draws), {}
     for function in functions:
         answer = function(found)
         judgements |= {one.id: one for one in (answer if isinstance(answer, list) else [answer])}

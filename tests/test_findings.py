@@ -7,7 +7,7 @@ import math
 import pytest
 
 from phdlib import checks
-from phdlib.findings import Finding, Judgement, evidence
+from phdlib.findings import Finding, Judgement, evidence, measured
 from phdlib.statistics import Effect
 
 MM, POINTS = checks.bound("PHD-C02", "h36m"), checks.bound("PHD-C02", "penn")
@@ -56,3 +56,16 @@ def test_evidence_is_every_finding() -> None:
     assert table["holds"].tolist() == ["yes", "no", "yes"]
     assert table["interval to lie"].tolist() == ["above 1 mm", "above 1 PCK points", "exactly 0 frames"]
     assert math.isnan(table["from"].iloc[2]) and table["from"].iloc[0] == 2.0
+
+
+def test_what_rests_on_too_few_takes_is_not_testable_unless_another_comparison_denies() -> None:
+    few = measured("a less g", lambda: Effect(5.0, 4.0, 6.0), POINTS, ["t0@0", "t1@0", "t1@9"])
+    assert few.lacks.startswith("2 takes") and not few.holds and math.isnan(few.value)
+    assert measured("a less g", lambda: BETTER.effect, POINTS, ["t0", "t1", "t2"]).holds
+    beside = Judgement("PHD-C02", (BETTER, few), "seen")
+    assert beside.outcome == "not testable here" and beside.untestable == f"a less g: {few.lacks}"
+    assert beside.note == f"seen; 1 of 2 comparisons left out: {few.lacks}"
+    denied = Judgement("PHD-C02", (WORSE, few))
+    assert denied.outcome == "contradicted" and not denied.untestable and denied.weakest == WORSE
+    of = Judgement.of("PHD-C04", {"h36m": BETTER.effect, "penn": BETTER.effect}, takes={"penn": ["t0", "t1"]})
+    assert of.outcome == "not testable here" and of.findings[0].holds and of.findings[1].lacks == few.lacks

@@ -20,6 +20,7 @@ from phdlib.statue_timing import (
     excess,
     joint_speed,
     judged,
+    judgement,
     shift_test,
     timing,
     timings,
@@ -142,6 +143,20 @@ def test_hits_are_averaged_alone_and_beyond_chance() -> None:
     share, beyond = (measure(seeds, "hit", np.random.default_rng(0), 500) for measure in (average, excess))
     assert share.value == pytest.approx(0.75) and beyond.value == pytest.approx(0.75 - 0.375)
     assert share.low == pytest.approx(0.0) and share.high == pytest.approx(1.0)
+
+
+def test_few_sequences_or_takes_and_a_share_without_spread_are_not_judged() -> None:
+    def outcome(takes: int, hits: list[int]) -> tuple[str, str]:
+        named = [f"t{n % takes}@{n}" for n in range(len(hits))]
+        found = judgement([pd.DataFrame({"take": named, "hit": hits, "hit chance": 0.3})])
+        return found.outcome, found.untestable + found.note
+
+    assert outcome(6, [1] * 11 + [0])[0] == "reproduced"
+    told = outcome(6, [0] * 11 + [1])
+    assert told == ("contradicted", "12 sequences; among random frames of their clips 30 %")
+    for takes, hits, reason in ((2, [0] * 11 + [1], "2 takes"), (4, [0] * 6 + [1], "7 sequences, fewer than the 10")):
+        assert outcome(takes, hits)[0] == "not testable here" and reason in outcome(takes, hits)[1]
+    assert outcome(4, [0] * 12)[0] == "not testable here"
 
 
 def test_the_shift_test_tells_luck_from_skill() -> None:

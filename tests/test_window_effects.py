@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from future_rows import rows
 
-from phdlib.window_effects import contrast, correlation, mean, per_window, windows
+from phdlib.window_effects import TooFewError, contrast, correlation, mean, per_window, too_few, windows
 
 
 def takes(number: int, size: int) -> list[str]:
@@ -19,7 +19,9 @@ def test_a_monotone_relation_has_correlation_one() -> None:
     found = correlation(np.exp(x), x, takes(8, 5), rng, draws=50)
     assert found == pytest.approx((1, 1, 1))
     assert correlation(np.stack([-x, -x]), x, takes(8, 5), rng, draws=50) == pytest.approx((-1, -1, -1))
-    assert correlation(np.ones(40), x, takes(8, 5), rng, draws=5) == (0, 0, 0)
+    for values, of in ((np.ones(40), x), (x, np.ones(40))):
+        with pytest.raises(TooFewError, match="the same in all windows"):
+            correlation(values, of, takes(8, 5), rng, draws=5)
 
 
 def test_seeds_are_averaged_before_ranks_are_taken() -> None:
@@ -70,6 +72,12 @@ def test_windows_without_a_value_are_left_out() -> None:
     assert correlation(values, x, takes(4, 5), rng, draws=20).value == pytest.approx(1)
     assert mean(values, takes(4, 5), rng, draws=5).value == pytest.approx(np.nanmean(values))
     assert contrast(values, np.arange(20) < 4, takes(4, 5), rng, draws=5).value == pytest.approx(1 - 11.5)
+
+
+def test_an_interval_needs_three_takes() -> None:
+    assert too_few(takes(3, 1)) == "" and too_few([]) == "no such windows"
+    assert too_few(["a@0", "a@1"]) == "1 take, fewer than the 3 that an interval over takes needs"
+    assert too_few(takes(2, 5)).startswith("2 takes, fewer")
 
 
 def test_values_by_window_and_seed() -> None:

@@ -47,6 +47,7 @@ from phdlib import (
 from phdlib.beyond import measured
 from phdlib.data import phd_role
 from phdlib.diagnosis import slow_share
+from phdlib.findings import Judgement
 from phdlib.phd_experiments import role_clips
 from phdlib.verdicts import Verdicts
 from phdlib.viewers_probe import causality_probe
@@ -295,7 +296,13 @@ display(Markdown(f"Of the error's variance, **{100 * share:.0f} %** lies below 2
 verdicts = Verdicts(here["notebook"], data)
 paper = "causal minus non-causal [27]: as in the paper"
 measures = ("h36m_mpjpe", "h36m_reconst", "penn_pck")
-verdicts.judge("PHD-C01", {name: effects.loc[paper, name] for name in measures})
+of_row = {name: effects.loc[paper, name] for name in measures}
+seen_by = {"h36m": "human36m", "penn": "penn"}
+behind = {
+    name: [clip.take for clip in phd_role.recorded(seen_by[name.split("_")[0]], "test")]
+    for name in measures
+}
+verdicts.enter(Judgement.of("PHD-C01", of_row, takes=behind))
 leaks = int((matrices["causal"].tril(-1) != 0).sum())
 verdicts.judge("PHD-C36", {"pairs": leaks})
 padding = effects.loc["repeated first frame minus zeros, causal", "h36m_reconst"]

@@ -65,7 +65,7 @@ roles = {"h36m": "human36m", "penn": "penn"}
 # |---|---|
 # | AR on Φ | f_AR continues movie strips, f_3D reads bodies out of them |
 # | No L_movie strip | the same, trained without distillation (equation 5) |
-# | AR on Θ | f_AR continues the bodies themselves (equation 8), here as changes of the last one |
+# | AR on Θ | f_AR continues the bodies themselves (equation 8), here as changes of the last one; the paper's "directly outputs" them (`04_autoregression`) |
 # | Constant | the last body seen, frozen |
 # | Nearest Neighbour | what followed, in the training set, on the stretch most like the one seen |
 #
@@ -171,7 +171,7 @@ Markdown(found.page())
 
 # %%
 from phdlib import figures_dtw, mistiming
-from phdlib.rollouts import Scene
+from phdlib.rollouts import Scene, what_is_read
 
 found = mistiming.mistimed_window(rows["penn"][LATENT][0])
 clip, start = (
@@ -185,7 +185,7 @@ saved = publish.save_figure(
     "phd-figure-8", fig, title=f"Before and after DTW. {title}; the largest gain of {found.candidates} windows",
     caption="Grey: the true body; blue: the predicted one, then the one that DTW pairs with the true. Above a column: the "
     "number of the true and the unaligned frame | of the aligned one, counted from the last frame seen. Compare the third "
-    "and fourth row with the second.",
+    f"and fourth row with the second. {what_is_read(features)}",
     provenance=provenance, **here,
 )  # fmt: skip
 
@@ -715,7 +715,7 @@ table
 from phdlib import claims_baselines, claims_future, findings
 from phdlib.verdicts import Verdicts
 
-found = fe.Evidence(rows, np.random.default_rng(0))
+found = fe.Evidence(rows)
 judged = claims_future.tables_2_and_8(found) + claims_future.single_image(found)
 judged.append(claims_future.mistimed(late, np.random.default_rng(0)))
 judged.append(claims_baselines.neighbour_failures(fates, np.random.default_rng(0)))

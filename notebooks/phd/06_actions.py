@@ -209,7 +209,7 @@ display(
 )
 
 # %%
-found = claims_actions.Actions(rows, properties, np.random.default_rng(0))
+found = claims_actions.Actions(rows, properties)
 judged = claims_actions.tables_4_to_7(found)
 verdicts = Verdicts(here["notebook"], data)
 verdicts.enter(*judged)

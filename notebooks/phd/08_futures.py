@@ -19,8 +19,8 @@
 # they are ordered by error. The rule and the place stand beside each figure.
 #
 # The data is embedded: real motion capture on a body model, seen by virtual cameras (`00_data`). "Human3.6M role" and "Penn
-# role" say how the data was labelled in training, never where it came from. The video is shown as rendered crops; what the
-# model is given of it is said below. In the Penn role no model was shown any 3D; its true bodies are drawn here because
+# role" say how the data was labelled in training, never where it came from. Rendered crops show what the cameras see; what
+# the model is given of it is said below. In the Penn role no model was shown any 3D; its true bodies are drawn here because
 # the recording has them.
 #
 # *Time:* about half a minute at `standard` on two cores once the models of `04_autoregression` are cached.
@@ -46,7 +46,7 @@ from phdlib import (
 from phdlib.examples import by_difficulty, median_window, periodicities, periodicity
 from phdlib.figures_rollouts import STEPS, Shown
 from phdlib.metrics import p_mpjpe
-from phdlib.rollouts import Scene, footage, predicted_joints
+from phdlib.rollouts import Scene, footage, predicted_joints, what_is_read
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
@@ -112,8 +112,8 @@ def median(short: str, action: str | None = None) -> tuple[str, Shown]:
 # %% [markdown]
 # ## Figure 1
 #
-# The middle window of each role, over all actions: the video, in yellow frames where it was seen and for comparison where it
-# was not; the bodies read from it (yellow) and predicted (blue), from the camera and from its side.
+# The middle window of each role, over all actions: rendered views, in yellow frames where the model was given what is in them
+# and for comparison where it was not; the bodies read from them (yellow) and predicted (blue), from the camera and from its side.
 
 # %%
 teaser = {short: median(short) for short in ROLES}
@@ -128,7 +128,7 @@ title = "Predicted bodies from two viewpoints: the median window of each role"
 saved = publish.save_figure(
     "phd-figure-1", fig, title=title, provenance=provenance, **here,
     caption="Yellow: read from frames that were seen; blue: predicted by AR on Φ. Columns are frames from the last one seen, at "
-    "25 a second. Models of the first seed.",
+    f"25 a second. {what_is_read(features)} Models of the first seed.",
 )  # fmt: skip
 display(Markdown("\n".join(f"* {words}" for words, _ in teaser.values())))
 
@@ -178,8 +178,8 @@ for short in ROLES:
     title = f"Rollouts of the latent model, {NAMES[short]}: 13 frames seen, 35 predicted"
     publish.save_figure(
         "phd-figure-3", fig, part=ROLES[short], title=title, provenance=provenance, **here,
-        caption="Three actions: video, bodies from the camera and from the side. Yellow: read; blue: predicted. Columns are "
-        "frames from the last one seen. First seed.",
+        caption="Three actions: rendered views, bodies from the camera and from the side. Yellow: read; blue: predicted. Columns "
+        f"are frames from the last one seen. {what_is_read(features)} First seed.",
     )  # fmt: skip
     captions += [f"* {words}" for words, _ in of_role.values()]
     for action, (_, (scene, clip)) in of_role.items():
@@ -214,7 +214,7 @@ title = "Latent against pose space, and the truth: the median window of the Penn
 saved = publish.save_figure(
     "phd-figure-4", fig, title=title, provenance=provenance, **here,
     caption="Yellow: read from frames that were seen; blue: predicted in latent space; pink: in pose space; grey: the truth. "
-    "Columns are frames from the last one seen. First seed.",
+    f"Columns are frames from the last one seen. {what_is_read(features)} First seed.",
 )  # fmt: skip
 display(Markdown(f"{words}."))
 
@@ -239,7 +239,7 @@ for number, kind, action in (
     publish.save_figure(
         f"phd-figure-{number}", fig, title=title, provenance=provenance, **here,
         caption="Yellow: read; blue: latent space; pink: pose space, each from the camera and from the side; grey: the truth. "
-        "First seed.",
+        f"{what_is_read(features)} First seed.",
     )  # fmt: skip
     captions.append(
         f"* Figure {number}, {kind} (Constant: {order[action]:.1f} PCK): {words}"
@@ -272,7 +272,6 @@ found = claims_rollouts.Rollouts(
         short: np.array([periodicity(clip.joints3d) for clip in footage(role)])[known[short].windows.clip.numpy()]
         for short, role in ROLES.items()
     },
-    np.random.default_rng(0),
 )  # fmt: skip
 judged = claims_rollouts.judgements(found)
 verdicts = Verdicts(here["notebook"], data)
