@@ -17,6 +17,8 @@ from phdlib.statistics import Effect
 CAPTION = (
     "Statements and thresholds were declared before these trainings; what had been seen by then is said above, or "
     "beside the verdict. Where a threshold was added or tightened afterwards, the claim's limits in the report say so. "
+    "Where fewer than three takes stand behind a comparison, a claim is not tested on these data, unless another "
+    "comparison denies it (a rule that came after the results). "
     "*Measured* is an effect with its 95 % "
     'interval, its sign that of the words of *compared* ("a less b": above zero a is larger). A claim is '
     "**reproduced** where every interval lies wholly as *asked*, **contradicted** where one lies wholly elsewhere, "
