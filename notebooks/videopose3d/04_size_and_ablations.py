@@ -153,9 +153,9 @@ for id, name, gain in (
 ):
     note = (
         f"computations: {flops_here[name]:.2f} of the LSTM's as trained, {flops[name]:.2f} at the paper's size; errors: "
-        f"{errors[name]:.1f} against {errors[LSTM]:.1f} mm on true keypoints, where the full model of Table 1, which has "
-        f"a longer recipe, is at {base['base']:.1f} mm on detected ones; the LSTM's batches were made smaller after a "
-        "first result, to as many predicted frames as the others"
+        f"{errors[name]:.1f} against {errors[LSTM]:.1f} mm on true keypoints, where the full model of Table 1 ({full}) is "
+        f"at {base['base']:.1f} mm on detected ones; the LSTM's batches were made smaller after a first result, to as "
+        "many predicted frames as the others"
     )
     verdicts.judge(id, {"gain": gain, "computations": flops_here[name]}, note)
 
