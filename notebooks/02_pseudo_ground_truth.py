@@ -158,7 +158,10 @@ fig = figures_wild.futures_of_roles(values, ylabels)
 saved = publish.save_figure(
     "wild-figure-7", fig, provenance=provenance, **here,
     title="PHD by what its pseudo-ground-truth role is made of",
-    caption="Lines: means over seeds, a dot for each; orange-red: real video in the role, blue: motion capture, yellow: the body that freezes.",
+    caption="Lines: means over seeds, from 1 frame ahead on; dots: the seeds. Left, lower is better, and the two lines hide one "
+    "another where they are equal; right, higher. The dots at 0 are the present frame, by the model's own camera, in all frames: "
+    "another measure, so no line leads there. Orange-red: real video in the role; blue: motion capture; yellow: the latter's "
+    "present pose, frozen.",
 )  # fmt: skip
 
 # %%

@@ -18,11 +18,13 @@ class Trend(NamedTuple):
     """Of the errors along a row of sizes. ``gain``: how much the first exceeds the last. ``largest_rise`` from one size
     to the next, below zero where each step helps; the largest of several noisy numbers, so it errs upwards.
     ``levelling``: ``share`` of the gain, less what the last step brings; above zero where the curve has levelled off.
+    ``last_step``: what that brings by itself.
     """
 
     gain: Effect
     largest_rise: Effect
     levelling: Effect
+    last_step: Effect
 
 
 def trend(
@@ -35,6 +37,7 @@ def trend(
         lambda *errors: errors[0] - errors[-1],
         lambda *errors: float(np.diff(errors).max()),
         lambda *errors: share * (errors[0] - errors[-1]) - (errors[-2] - errors[-1]),
+        lambda *errors: errors[-2] - errors[-1],
     )
     return Trend(*(bootstrap(models, metric, statistic, rng) for statistic in statistics))
 

@@ -26,11 +26,12 @@ def table(mean: float, rng: np.random.Generator, takes: int = 8) -> pd.DataFrame
 def test_a_trend_is_what_its_means_are():
     rng = np.random.default_rng(0)
     falling = [[table(mean, rng) for _ in range(3)] for mean in (60, 50, 46, 45.5)]
-    gain, rise, levelling = comparisons.trend(falling, "mpjpe", rng)
+    gain, rise, levelling, last = comparisons.trend(falling, "mpjpe", rng)
     means = [np.mean([average(rows, "mpjpe") for rows in of]) for of in falling]
     assert gain.value == pytest.approx(means[0] - means[-1]) and gain.low > 10
     assert rise.value == pytest.approx(np.diff(means).max()) and rise.high < 1.5
     assert levelling.value == pytest.approx((means[0] - means[-1]) / 4 - (means[-2] - means[-1])) and levelling.low > 0
+    assert last.value == pytest.approx(means[-2] - means[-1]) and last.high < 3
 
 
 def test_a_trend_that_turns_or_goes_on_is_seen():
@@ -40,7 +41,7 @@ def test_a_trend_that_turns_or_goes_on_is_seen():
         for means in ((60, 50, 55), (60, 55, 50))
     )
     assert turns.largest_rise.low > 2
-    assert goes_on.largest_rise.high < 0 and goes_on.levelling.high < 0
+    assert goes_on.largest_rise.high < 0 and goes_on.levelling.high < 0 and goes_on.last_step.low > 3
     with pytest.raises(ValueError, match="at least 3 sizes, found 2"):
         comparisons.trend([[table(1, rng)]] * 2, "mpjpe", rng)
 

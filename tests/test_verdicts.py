@@ -22,7 +22,7 @@ def verdicts() -> Verdicts:
 def test_claims_are_shown_and_saved_as_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdicts) -> None:
     monkeypatch.setattr(publish, "output_dir", lambda profile, data: tmp_path)
     verdicts.judge("VP3D-C33", {"gain": Effect(3.0, 2.5, 3.5)}, note="with patience more")
-    verdicts.judge("VP3D-C28", {"gain": Effect(2.0, 1.5, 2.5)})
+    verdicts.judge("VP3D-C32", {"gain": Effect(2.0, 1.5, 2.5)})
     verdicts.judge("VP3D-C34", {"loss": Effect(-2.0, -3.0, -1.0)})
     verdicts.judge("VP3D-C56", {"gain": Effect(math.nan, math.nan, math.nan)})
     verdicts.not_testable("VP3D-C30", note="See there.")
@@ -30,14 +30,14 @@ def test_claims_are_shown_and_saved_as_judged(tmp_path: Path, monkeypatch: pytes
     verdicts.save(PROVENANCE)
     saved = {entry["id"]: entry for entry in publish.read_entries(tmp_path / "claims.json")}
     assert {id[-3:]: (entry["verdict"], entry["outcome"]) for id, entry in saved.items()} == {
-        "C28": ("not reproduced", "undecided"), "C30": ("not testable here",) * 2,
-        "C31": ("not testable here",) * 2, "C33": ("reproduced",) * 2,
+        "C30": ("not testable here",) * 2, "C31": ("not testable here",) * 2,
+        "C32": ("not reproduced", "undecided"), "C33": ("reproduced",) * 2,
         "C34": ("not reproduced", "contradicted"), "C56": ("not reproduced", "undecided"),
     }  # fmt: skip
     first = saved["VP3D-C33"]
     assert first["statement"] == checks.check("VP3D-C33").statement and first["note"] == "with patience more"
     assert (first["effect"], first["interval"], first["unit"]) == (3.0, [2.5, 3.5], "mm")
-    what = "MPJPE, supervised less semi-supervised (graph c, 1% S1)"
+    what = "MPJPE, supervised less semi-supervised at equal steps (graph c, 1% S1)"
     numbers = {"effect": 3.0, "interval": [2.5, 3.5], "unit": "mm", "above": 2.0, "below": None}
     assert first["findings"] == [{"what": what, **numbers, "holds": True}]
     assert saved["VP3D-C56"]["findings"][0]["effect"] is None and saved["VP3D-C56"]["effect"] is None
@@ -64,12 +64,12 @@ def test_several_findings_are_counted(verdicts) -> None:
 def test_what_a_check_does_not_allow_is_refused(verdicts) -> None:
     with pytest.raises(ValueError, match="VP3D-C05: its check names the notebook videopose3d/02_supervised"):
         verdicts.judge("VP3D-C05", {"gain": 1.0})
-    with pytest.raises(ValueError, match="VP3D-C28: its check gives no reason"):
-        verdicts.not_testable("VP3D-C28")
+    with pytest.raises(ValueError, match="VP3D-C32: its check gives no reason"):
+        verdicts.not_testable("VP3D-C32")
     with pytest.raises(KeyError, match="VP3D-C31: no reason 'rain'"):
         verdicts.not_testable("VP3D-C31", because="rain")
-    verdicts.judge("VP3D-C28", {"gain": 1.0})
-    with pytest.raises(ValueError, match="VP3D-C28: judged twice"):
-        verdicts.enter(Judgement.of("VP3D-C28", {"gain": 3.0}))
+    verdicts.judge("VP3D-C32", {"gain": 1.0})
+    with pytest.raises(ValueError, match="VP3D-C32: judged twice"):
+        verdicts.enter(Judgement.of("VP3D-C32", {"gain": 3.0}))
     with pytest.raises(ValueError, match="verdicts on 'embedded', provenance of 'cmu'"):
         verdicts.save(PROVENANCE.model_copy(update={"data": "cmu"}))

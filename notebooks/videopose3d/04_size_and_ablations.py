@@ -58,6 +58,7 @@ from phdlib.beyond import measured
 from phdlib.evaluation import average
 from phdlib.experiments import for_clips
 from phdlib.small_data import over_seeds as interval_over_seeds
+from phdlib.statistics import Effect
 from phdlib.verdicts import Verdicts
 
 pd.set_option("display.max_colwidth", None)
@@ -89,6 +90,9 @@ verdicts = Verdicts(here["notebook"], data)
 # after a first smoke run. Two things were changed after standard results had been seen: all sizes were cut to fit the
 # time, and the LSTM's batches were reduced to as many predicted frames as the others have. Before that, with as many
 # *samples*, so five times the frames, the LSTM was 12 mm better than the 27-frame model, and C20 was not reproduced.
+# And three things are asked since results of `standard` were seen, all stricter than before: the computations of C20 and
+# C21 of the networks as trained, not of the paper's size; of C40 and C41 that the last step brings less than 1 mm; and
+# C41 only where channels reach beyond 128, where the paper's row begins.
 #
 # Where the paper prints an effect, it is reproduced
 # if the whole 95 % interval, over seeds and takes, is beyond a third of the printed one: other data and smaller models
@@ -109,7 +113,17 @@ verdicts = Verdicts(here["notebook"], data)
 
 # %%
 print_5, table_5 = printed_table_5(), ablation_study.table_5(trained)
-title = "Size and cost per frame at the paper's size; error of models trained at this profile's, on true 2D keypoints"
+models = {
+    name: (plan["A.4"][name][0], results["A.4"][name][0])
+    for name in ("27 frames, dilated", "base")
+}
+ours, full = (
+    f"{model.channels} channels, {result.steps} steps" for model, result in models.values()
+)
+title = (
+    f"Size and cost per frame at the paper's size; error of models trained at this profile's ({ours}; the full model of "
+    f"Tables 1 and 3 has {full}), on true 2D keypoints, without mirroring"
+)
 places = {c: 3 if "as trained" in c else 2 for c in table_5 if c.endswith(", M")}
 saved = publish.save_table(
     "videopose3d-table-5",
@@ -130,15 +144,20 @@ flops, flops_here = (
     for where in ("", "as trained here: ")
 )
 
+errors, base = (over_seeds(trained.test_errors(part)) for part in ("Table 5", "A.4"))
 cheaper = exceeds(lstm, half)
 same_cost = exceeds(lstm, equal)
 for id, name, gain in (
     ("VP3D-C20", "Ours 27f", cheaper),
     ("VP3D-C21", "Ours 243f", same_cost),
 ):
-    note = f"computations: {flops[name]:.2f} of the LSTM's at the paper's size, {flops_here[name]:.2f} as trained"
-    note += "; the LSTM's batches were made smaller after a first result, to as many predicted frames as the others"
-    verdicts.judge(id, {"gain": gain, "computations": flops[name]}, note)
+    note = (
+        f"computations: {flops_here[name]:.2f} of the LSTM's as trained, {flops[name]:.2f} at the paper's size; errors: "
+        f"{errors[name]:.1f} against {errors[LSTM]:.1f} mm on true keypoints, where the full model of Table 1 ({full}) is "
+        f"at {base['base']:.1f} mm on detected ones; the LSTM's batches were made smaller after a first result, to as "
+        "many predicted frames as the others"
+    )
+    verdicts.judge(id, {"gain": gain, "computations": flops_here[name]}, note)
 
 
 jitter = {
@@ -245,7 +264,8 @@ listed(effects)
 # without mirror averaging. Its direction is what counts.)
 #
 # *Thresholds*, the same for both claims: from the smallest to the largest the error falls by more than 1 mm; no step
-# raises it by 0.5 mm; and the last step brings less than a quarter of the whole gain.
+# raises it by 0.5 mm; and the last step brings less than a quarter of the whole gain, and less than 1 mm. The paper's
+# row of channels goes from 128 to 2048: a profile whose row ends at 128 cannot speak to 8a.
 
 # %%
 sweeps = {
@@ -290,10 +310,20 @@ trends = {
     )
     for part, (id, _) in claims_8.items()
 }
+
+
+def shown_as(effect: Effect) -> str:
+    return f"{effect.value:.1f} ({effect.low:.1f} to {effect.high:.1f})"
+
+
 for part, (id, what) in claims_8.items():
     smallest, *_, largest = sweeps[part][0]
-    gain, rise, levelling = trends[part]
-    effects = {"gain": gain, "rise": rise, "levelling": levelling}
+    if largest <= checks.check(id).given.get("narrowest", 0):
+        gain, last = (shown_as(trends[part][at]) for at in (0, -1))
+        note = f"From {smallest} to {largest} {what} the MPJPE falls by {gain} mm, in the last step by {last} mm."
+        verdicts.not_testable(id, because="narrow", note=note)
+        continue
+    effects = dict(zip(("gain", "rise", "levelling", "last"), trends[part], strict=True))
     verdicts.judge(id, effects, note=f"{what}: {smallest} to {largest}")
 
 
@@ -308,6 +338,7 @@ listed(
                 "gain from the smallest to the largest (threshold: above 1)",
                 "largest rise in a step (below 0.5)",
                 "a quarter of the gain, less the last step's (above 0)",
+                "gain in the last step (below 1)",
             ),
             trend,
             strict=True,
@@ -361,6 +392,7 @@ saved = publish.save_table(
     "videopose3d-table-5",
     table_a4,
     part="a4",
+    title=f"Ablations of A.4, MPJPE in mm: base is the full model of Table 1 ({full}), 27 frames have Table 5's recipe ({ours})",
     provenance=provenance("Table 5", "A.4"),
     digits={"± seeds": 2},
     **here,
