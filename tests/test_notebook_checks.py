@@ -25,7 +25,10 @@ def tree(path: Path) -> ast.Module:
 def ids_of_functions() -> dict[str, set[str]]:
     """By "module.function", the ids for which a function makes judgements, itself or by functions that it calls."""
     own, calls = {}, {}
-    for path in [*paths.PACKAGE.glob("claims_*.py"), paths.PACKAGE / "future_cameras.py"]:
+    for path in [
+        *paths.PACKAGE.glob("claims_*.py"),
+        *(paths.PACKAGE / f"{n}.py" for n in ("future_cameras", "statue_timing")),
+    ]:
         for function in (node for node in tree(path).body if isinstance(node, ast.FunctionDef)):
             if "Judgement" in ast.unparse(function.returns or ast.Constant("")):
                 name, nodes = f"{path.stem}.{function.name}", list(ast.walk(function))
@@ -42,7 +45,9 @@ def judged_in(path: Path) -> set[str]:
     nodes = list(ast.walk(tree(path)))
     looked_at = {id(a) for n in nodes if called(n) in ("checks.check", "checks.bound") for a in n.args}
     named = {n.value for n in nodes if isinstance(n, ast.Constant) and id(n) not in looked_at}
-    functions = [ids_of_functions().get(called(node), set()) for node in nodes]
+    imports = [n for n in nodes if isinstance(n, ast.ImportFrom) and n.module]
+    full = {alias.name: f"{n.module.rpartition('.')[2]}.{alias.name}" for n in imports for alias in n.names}
+    functions = [ids_of_functions().get(full.get(name := called(node), name), set()) for node in nodes]
     return set().union(*functions) | {str(text) for text in named if ID.fullmatch(str(text))}
 
 
