@@ -77,7 +77,7 @@ def curves(sequences: Sequence[Sequence5], half: int = HALF) -> Figure:
     dashed) and true joint speed in grey; below, the filter's answer. The statue is a line, the 15 frames that its
     accuracy is of are shaded."""
     N = len(sequences)
-    fig, axes = plt.subplots(2, N, figsize=(2.9 * N, 4.2), squeeze=False, sharex="col", height_ratios=(2, 1))
+    fig, axes = plt.subplots(2, N, figsize=(max(2.9 * N, 3.8), 4.2), squeeze=False, sharex="col", height_ratios=(2, 1))
     for column, (sequence, (above, below)) in enumerate(zip(sequences, axes.T, strict=True)):
         frames = np.arange(sequence.accuracy.shape[1]) + CONDITIONING
         statue = sequence.window + CONDITIONING
