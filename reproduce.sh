@@ -21,6 +21,7 @@ Options
   --data NAME      what to run on; the default, embedded, comes with the repository; cmu, human36m, humaneva and penn
                    are read from the folder that PHDLIB_DATA names
   --only PATTERN   a notebook, table or figure: videopose3d, 02_supervised, videopose3d-table-2, '*figure-4'
+                   (for a table or figure, the whole notebook that makes it runs)
   --jobs N         processes for what is costly (default: one per core)
   --cluster NAME   hand trainings to a cluster instead, each as a job: slurm, or local to try it on this machine;
                    what a job asks for: PHDLIB_CLUSTER_PARTITION, _ACCOUNT, _QOS, _CONSTRAINT, _TIMEOUT_MIN,
@@ -194,8 +195,10 @@ case $action in
   verify) exec "$python" -m phdlib.verify "$@" ;;
   lab) exec "$python" -m jupyterlab --notebook-dir="$root" --LabApp.default_url=/lab/tree/notebooks/00_overview.ipynb "$@" ;;
   test)
-    "$python" -m ruff check .
-    "$python" -m ruff format --check .
+    if [ $# -eq 0 ]; then
+      "$python" -m ruff check .
+      "$python" -m ruff format --check .
+    fi
     export PHDLIB_PROFILE=smoke PHDLIB_DATA_SOURCE=embedded
     notebooks=(--nbval-lax --nbval-current-env --nbval-cell-timeout=600)
     if [ $# -gt 0 ]; then exec "$python" -m pytest "${notebooks[@]}" "$@"; fi

@@ -76,6 +76,10 @@ def first_line(one: str, other: str) -> str:
     """The first line in which two texts differ; empty where they are equal."""
     for number, (ours, theirs) in enumerate(zip_longest(one.splitlines(), other.splitlines()), start=1):
         if ours != theirs:
+            pairs = enumerate(zip(ours or "", theirs or "", strict=False))
+            same = next((i for i, (a, b) in pairs if a != b), 0)
+            start = max(0, same - 40) if same > 80 else 0  # of long lines, from where they part
+            ours, theirs = (line and "... " * bool(start) + line[start:] for line in (ours, theirs))
             return f"line {number} is {_short(ours)} and {_short(theirs)}"
     return "" if one == other else "the ends of lines differ"
 

@@ -136,12 +136,14 @@ def exact(entry: dict[str, Any]) -> bool:
 
 
 def extent(run: Run) -> str:
-    """How much is behind the tests: actions and takes, as the tables per action have them; empty without these."""
+    """How much is behind the tests: actions and takes, as the tables per action have them; empty without these. Rows
+    over all actions, and the published ones, are no actions."""
     parts = []
     for name, file in {"Human3.6M": "phd-table-4.csv", "Penn": "phd-table-5.csv"}.items():
         if (run.folder / file).exists():
             with (run.folder / file).open(encoding="utf-8") as rows:
-                takes = [int(row["takes"]) for row in csv.DictReader(rows) if row["takes"]]
+                own = [r for r in csv.DictReader(rows) if not r["action"].startswith(("All", "published"))]
+            takes = [int(row["takes"]) for row in own]
             actions = f"{len(takes)} action{'s' * (len(takes) > 1)}"
             parts.append(f"{sum(takes)} takes of {actions} in the {name} role")
     return f" Tested on {' and '.join(parts)}." if parts else ""
@@ -150,7 +152,8 @@ def extent(run: Run) -> str:
 def warning(run: Run) -> tuple[str, str]:
     """What the numbers are not, where they are not what the papers measured; and on which data, at which scale."""
     seeds = max((len(entry["provenance"]["seeds"]) for entry in run.claims.values()), default=0)
-    told = f"Measured on {DATA[run.data]}; {SCALE[run.profile]}{f', up to {seeds} seeds' * bool(seeds)}.{extent(run)}"
+    drawn = f", up to {seeds} seed{'s' * (seeds > 1)}" if seeds else ""
+    told = f"Measured on {DATA[run.data]}; {SCALE[run.profile]}{drawn}.{extent(run)}"
     if run.data in ("human36m", "humaneva", "penn"):
         return "", told
     speaks = (
@@ -178,15 +181,12 @@ def in_brief(run: Run, others: Sequence[Run] = ()) -> str:
 
 
 def evidence(run: Run, id: str, others: Sequence[Run] = ()) -> str:
-    """ "VP3D-C15: 53.1 % (51.4 to 54.4), asked above 50; contradicted on cmu: 45.6 % (44.3 to 47.0)": a claim's id with
-    what was measured, if anything was, here and elsewhere."""
+    """ "VP3D-C15: 53.1 % (51.4 to 54.4), asked above 50; contradicted on cmu": a claim's id with what was measured,
+    if anything was, and how it came out elsewhere."""
     told, entry = [id], run.claims.get(id)
     if entry and entry["effect"] is not None:
         told = [f"{id}: {measured(entry)}, {_asked(entry)}"]
-    for other in others:
-        found = measured(other.claims[id]) if id in other.claims else ""
-        told.append(f"{other.outcome(id)} on {other.data}{f': {found}' * bool(found)}")
-    return "; ".join(told)
+    return "; ".join([*told, *(f"{other.outcome(id)} on {other.data}" for other in others)])
 
 
 def _asked(entry: dict[str, Any]) -> str:
