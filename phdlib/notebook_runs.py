@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from phdlib import notebook, paths, publish, settings
 
+STILL = 300.0  # seconds between the signs of life of a notebook, in a log
 GUESS = 60.0  # seconds that a notebook is taken to need before its first run
 
 
@@ -40,6 +41,10 @@ class Timings:
     def expected(self, name: str) -> float:
         """Seconds to expect of one notebook; at least one, since a bar divides by it."""
         return max(1.0, float(self.seconds.get(f"{self.prefix}/{name}", GUESS)))
+
+    def measured(self, name: str) -> bool:
+        """Whether a notebook ran before, or its time is a guess."""
+        return f"{self.prefix}/{name}" in self.seconds
 
     def record(self, name: str, seconds: float) -> None:
         self.seconds[f"{self.prefix}/{name}"] = round(seconds, 1)
@@ -169,7 +174,8 @@ class _Task:
         target = ((self.output / "own" if shows_own else self.results) / name).with_suffix(".ipynb")
         try:
             work.mkdir(parents=True, exist_ok=True)
-            with _bar(head, self.timings.expected(name), left, row):
+            known = self.timings.measured(name)
+            with _bar(head, self.timings.expected(name), left, row, known):
                 execute(source, target, work, self.profile, self.data)
             seconds = time.monotonic() - start
             self.timings.record(name, seconds)
@@ -187,18 +193,22 @@ class _Task:
 
 
 @contextmanager
-def _bar(head: str, expected: float, left_after: float, row: int = 0) -> Iterator[None]:
+def _bar(head: str, expected: float, left_after: float, row: int, known: bool) -> Iterator[None]:
     """On a terminal, a bar that fills as a notebook's expected time passes, beside the time left of all of them."""
     stop = threading.Event()
     form = "{desc} {bar:24} {elapsed}{postfix}"
     with tqdm(desc=head, total=expected, bar_format=form, leave=False, disable=None, position=row) as bar:
         if bar.disable:  # a log, where no bar shows that something is going on
-            print(f"{head}: started, about {_clock(expected)}", file=sys.stderr, flush=True)
+            about = f", about {_clock(expected)}" if known else ", for the first time here"
+            print(f"{head}: started{about}", file=sys.stderr, flush=True)
 
         def tick() -> None:
-            start = time.monotonic()
+            start = told = time.monotonic()
             while not stop.wait(0.5):
                 passed = time.monotonic() - start
+                if bar.disable and time.monotonic() - told > STILL:
+                    told = time.monotonic()
+                    print(f"{head}: still running after {_clock(passed)}", file=sys.stderr, flush=True)
                 bar.n = min(passed, 0.99 * expected)
                 bar.set_postfix_str(f"about {_clock(max(expected - passed, 0) + left_after)} left")
 

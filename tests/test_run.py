@@ -266,3 +266,12 @@ while not (marks / "{theirs}.mark").exists():
     assert all(outputs(folder / "phd" / f"0{n}_shows.ipynb").startswith("1 ") for n in (4, 5))
     assert outputs(folder / f"{notebook.FRONT_DOOR}.ipynb") == "2 ['02.mark', '4.mark', '5.mark']\n"
     assert "4 notebooks ran in" in capsys.readouterr().out
+
+
+def test_a_log_shows_that_a_long_notebook_is_still_running(folder, monkeypatch, capsys):
+    monkeypatch.setattr(notebook_runs, "STILL", 0.2)
+    (folder / "01_slow.py").write_text(HEADER + "# %%\nimport time\ntime.sleep(1)\n")
+    assert run.main([], folder) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("[1/1] 01_slow: started, for the first time here\n")
+    assert "[1/1] 01_slow: still running after " in told
