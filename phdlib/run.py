@@ -17,12 +17,6 @@ from phdlib import notebook, paths, publish, ranks, readme, report, settings
 from phdlib.data import sources
 from phdlib.notebook_runs import run
 
-MALLOC = {
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
-    "MALLOC_TRIM_THRESHOLD_": "17179869184",
-    "MALLOC_TOP_PAD_": "268435456",
-}
-
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:
@@ -105,8 +99,6 @@ def main(arguments: list[str], folder: Path = paths.NOTEBOOKS) -> int:
             "PHDLIB_CACHE": str(paths.cache_dir()),
             "PHDLIB_DATA": str(own.absolute()) if own else "",
             "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),  # waiting threads leave a core to others
-            # glibc would give a step's memory back and ask for it again at the next: a tenth of a training's time.
-            **{name: os.environ.get(name, size) for name, size in MALLOC.items()},
             "PHDLIB_PROFILE": chosen.profile,
             "PHDLIB_DATA_SOURCE": chosen.data,
             "PHDLIB_JOBS": str(chosen.jobs),
