@@ -85,7 +85,9 @@ def _contents(entries: list[dict[str, Any]], figures: Path) -> str:
     seconds = provenance.read(figures / provenance.TIMINGS).get("outputs", {})
     rows = ["| | what it shows | made by | files | core minutes |", "| :--- | :--- | :--- | :--- | ---: |"]
     for entry in entries:
-        files = ", ".join(f"[{Path(name).suffix[1:]}](figures/{name})" for name in entry["files"])
+        # The table or figure itself before its parts, which are called by their names.
+        own = sorted(entry["files"], key=lambda name, id=entry["id"]: (Path(name).stem != id, name))
+        files = ", ".join(f"[{name.removeprefix(entry['id']).lstrip('.-')}](figures/{name})" for name in own)
         source = f"[{entry['notebook'].removeprefix('notebooks/').removesuffix('.ipynb')}]({entry['notebook']})"
         minutes = ceil(seconds[entry["id"]] / 60) if entry["id"] in seconds else "–"
         rows.append(f"| {entry['id']} | {entry['title']} | {source} | {files} | {minutes} |")
