@@ -189,7 +189,7 @@ fi
 cd "$root"
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" # this clone's code, whichever made the environment
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE} # waiting threads leave a busy core to others
-# glibc would give a training step's memory back, and ask for it again at the next: a tenth of the time.
+# glibc would give a training step's memory back, and ask for it again at the next: 8 % of the time here.
 export MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456
 export JUPYTER_PREFER_ENV_PATH=1 # the kernel of this environment, not one of the user's
 case $action in
