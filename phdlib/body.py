@@ -163,8 +163,9 @@ class KeypointRegressor(nn.Module):
 
 def keypoint_weights(body: Body, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
     """What each keypoint of ``skeleton`` is a mean of: weights on the joints (K, 24) and on the vertices (K, V)."""
-    on_joints = torch.zeros(len(skeleton), len(SMPL24))
-    on_vertices = torch.zeros(len(skeleton), len(body.smpl.v_template))
+    device = body.smpl.v_template.device  # of a body that keypoints of it took along
+    on_joints = torch.zeros(len(skeleton), len(SMPL24), device=device)
+    on_vertices = torch.zeros(len(skeleton), len(body.smpl.v_template), device=device)
     landmarks = head_landmarks(body)
     for row, name in enumerate(skeleton.joints):
         for part, weight in KEYPOINTS.get((skeleton.name, name), {name: 1.0}).items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import json
 import warnings
 import zipfile
 import zlib
@@ -18,7 +19,11 @@ from phdlib.paths import cache_dir, write_atomically
 
 
 def code_fingerprint(*modules: str) -> str:
-    """Hash of what modules do: of their syntax trees, without comments, layout and docstrings."""
+    """Hash of what modules do: of their syntax trees, without comments, layout and docstrings.
+
+    Code that an edit listed in ``equivalent_code.json`` led to keeps the hash of the code before it, so that what was
+    trained stays valid. The list spares time and vouches for nothing: ``--verify N`` trains anew and compares bits.
+    """
     digest = hashlib.sha256()
     for module in sorted(set(modules)):
         spec = importlib.util.find_spec(module)
@@ -26,7 +31,15 @@ def code_fingerprint(*modules: str) -> str:
             raise ValueError(f"no source for module {module!r}")
         path = Path(spec.origin)
         digest.update(f"{module}\n{_syntax(path, path.stat().st_mtime_ns)}\n".encode())
-    return digest.hexdigest()[:16]
+    found = digest.hexdigest()[:16]
+    return _equivalents().get(found, found)
+
+
+@lru_cache
+def _equivalents() -> dict[str, str]:
+    """From the hash of code to that of older code with the same results."""
+    edits = json.loads(Path(__file__).with_name("equivalent_code.json").read_text(encoding="utf-8"))
+    return {new: old for edit in edits for new, old in edit["same_as"].items()}
 
 
 @lru_cache(maxsize=256)

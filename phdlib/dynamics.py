@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from phdlib.regressor import PoseRegressor, Regression, linear
 from phdlib.temporal_stack import NEAR_ZERO, WIDTH, State, TemporalStack, check_frames
+from phdlib.unrolled import unrolled
 
 __all__ = ["Autoregressor", "MovieStripEncoder", "PoseRegressor", "Regression"]
 
@@ -139,6 +140,7 @@ class Autoregressor(nn.Module):
             raise ValueError(f"starts must be within 1 to T = {T}, found {starts}")
         if not self.stack.streams:
             return torch.stack([self.reencoded(strip[:, :start], steps) for start in starts], dim=1)
+        strip = strip[:, : max(starts)]
         hidden, seen = self.stack.run(self.embed(strip))
         last = torch.tensor(starts, device=strip.device) - 1
         prediction = self._read(hidden, strip)[:, last].flatten(0, 1).unsqueeze(1)  # (B N, 1, features)
@@ -162,6 +164,8 @@ class Autoregressor(nn.Module):
 
     def _continue(self, prediction: Tensor, state: State, steps: int) -> Tensor:
         """``steps`` frames (B, steps, features), the first of which is ``prediction`` (B, 1, features)."""
+        if torch.is_grad_enabled():
+            return unrolled(prediction, state, steps, self.stack, self.embed, self.readout, self.change)
         predictions = [prediction]
         while len(predictions) < steps:
             prediction, state = self.advance(prediction, state)

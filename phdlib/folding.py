@@ -105,12 +105,12 @@ class _Convolution(nn.Module):
             return self._pairs(x, T)
         (product,) = self.products
         operand = product.operand(T)
-        for rows in _slices(T, len(self.bias)):
+        for rows in _slices(T, len(self.bias), x.device):
             window = [x[rows.start + k * self.dilation : rows.stop + k * self.dilation] for k in range(self.width)]
             product.load(operand, rows, torch.cat(window, dim=1) if self.width > 1 else window[0])
         result = product.multiply(operand)
         out = x.new_empty(T, len(self.bias))
-        for rows in _slices(T, len(self.bias)):
+        for rows in _slices(T, len(self.bias), x.device):
             torch.add(product.read(result, rows), self.bias, out=out[rows])
             if self.relu:
                 out[rows].relu_()
@@ -129,12 +129,12 @@ class _Convolution(nn.Module):
         operand = self.products[0].operand(groups * D)
         results = []
         for product, left, right, sign in zip(self.products, (a, b, c, b), (c, c, b, d), (-1, 1, -1, -1), strict=True):
-            for some in _slices(groups, D * C):
+            for some in _slices(groups, D * C, x.device):
                 half = torch.add(left[some], right[some], alpha=sign).view(-1, C)
                 product.load(operand, slice(some.start * D, some.stop * D), half)
             results.append(product.multiply(operand))
         even, odd = comb(out, 0), comb(out, 1)
-        for some in _slices(groups, D * C):
+        for some in _slices(groups, D * C, x.device):
             rows = slice(some.start * D, some.stop * D)
             m = [
                 product.read(result, rows).view(-1, D, C)
@@ -182,9 +182,10 @@ class _Product(nn.Module):
         return product if self.rest is None else product + result[1][rows]
 
 
-def _slices(length: int, numbers_each: int) -> list[slice]:
-    """Cut ``length`` items of ``numbers_each`` numbers into pieces that stay in a processor's cache while in work."""
-    step = max(1, 2**16 // numbers_each)
+def _slices(length: int, numbers_each: int, device: torch.device) -> list[slice]:
+    """Cut ``length`` items of ``numbers_each`` numbers into pieces that stay in a processor's cache while in work; one
+    piece on a GPU, where each costs the start of a kernel."""
+    step = max(1, 2**16 // numbers_each if device.type == "cpu" else length)
     return [slice(start, min(start + step, length)) for start in range(0, length, step)]
 
 

@@ -18,8 +18,9 @@ from phdlib.data import phd_role
 from phdlib.data.phd_role import CONDITIONING
 from phdlib.failures import TRAINED
 from phdlib.long_rollouts import METHODS, LongRollouts, stretch
-from phdlib.phd_experiments import PHDExperiment, StageResult, run_stages
+from phdlib.phd_experiments import PHDExperiment, StageResult
 from phdlib.phd_training import FutureRecipe
+from phdlib.runs import run_all
 from phdlib.statistics import Effect, bootstrap
 
 AHEAD = 45  # predicted frames in a row, after 15 seen
@@ -64,7 +65,7 @@ def longer(profile: str, data: str = "embedded", row: str = "AR on Φ", ahead: i
 def trained_longer(profile: str, data: str = "embedded", row: str = "AR on Φ") -> list[LongerExperiment]:
     """:func:`longer`, trained and prepared for :func:`phdlib.long_rollouts.long_rollouts`."""
     experiments = longer(profile, data, row)
-    run_stages(experiments)
+    run_all(experiments)
     return [experiment.prepared() for experiment in experiments]
 
 

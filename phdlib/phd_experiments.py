@@ -7,7 +7,6 @@ PHDExperiment       stage 2: f_movie and f_AR      a row of Tables 2 and 8
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self, TypeVar
 
@@ -41,7 +40,7 @@ from phdlib.phd_training import (
     train_stage,
 )
 from phdlib.prior import FactorizedPrior
-from phdlib.runs import Experiment, read_or_run, run_all
+from phdlib.runs import Experiment, read_or_run
 from phdlib.training import local_fabric
 from phdlib.workers import tick
 
@@ -89,7 +88,7 @@ class HeadExperiment(Experiment):
         *("phdlib.phd_experiments", "phdlib.phd_predictions", "phdlib.phd_training", "phdlib.phd_model"),
         *("phdlib.phd_losses", "phdlib.prior", "phdlib.dynamics", "phdlib.temporal_stack", "phdlib.regressor"),
         *("phdlib.temporal", "phdlib.data.phd_tracks", "phdlib.data.phd_role", "phdlib.crops", "phdlib.body"),
-        *("phdlib.open_body", "phdlib.camera", "phdlib.skeleton"),
+        *("phdlib.open_body", "phdlib.camera", "phdlib.skeleton", "phdlib.unrolled", "phdlib.kinematics"),
     )
 
     images: ImageFeatureExperiment | None = None
@@ -115,17 +114,10 @@ class HeadExperiment(Experiment):
             raise ValueError(f"{type(self).__name__}: expected images or lifter, found {len(given)} of them")
         return given[0]
 
-    def before(self) -> HeadExperiment | None:
-        """The experiment that this one begins with."""
-        return None
-
     def load(self) -> None:
         for role, known in phd_role.ROLES.items():
             for part in {"train", "test"} & set(known.parts):
                 role_clips(self.features(), role, part)
-        if (before := self.before()) is not None:
-            before.prepared().load()
-            read_or_run(before.prepared())
 
     def tracks(self, frames: int, device: torch.device | str = "cpu") -> dict[str, Tracks]:
         """The training data by role; the Human3.6M role always, whose poses are the prior's real people."""
@@ -185,6 +177,9 @@ class EncoderExperiment(HeadExperiment):
     padding: Literal["edge", "zero"] = "edge"
     head: StageRecipe | None = None
     infra: exca.TaskInfra = exca.TaskInfra(version="1", mode="retry")
+
+    def cost(self) -> float:
+        return SHORTEST * super().cost()  # a clip has so many frames, a sample of the head's one
 
     def before(self) -> HeadExperiment | None:
         return None if self.head is None else self._shared(HeadExperiment, self.head)
@@ -291,11 +286,3 @@ def inherit(parts: dict[str, nn.Module], weights: dict[str, np.ndarray]) -> None
         whole = f"{prefix}."
         known = {n.removeprefix(whole): torch.from_numpy(v.copy()) for n, v in weights.items() if n.startswith(whole)}
         part.load_state_dict(part.state_dict() | known)
-
-
-def run_stages(experiments: Sequence[PHDExperiment], jobs: int | None = None) -> list[PHDResult]:
-    """Results, in order: first what several of them begin with, then they, each stage in parallel."""
-    encoders = [experiment.before() for experiment in experiments]
-    run_all([head for encoder in encoders if (head := encoder.before()) is not None], jobs)
-    run_all(encoders, jobs)
-    return run_all(experiments, jobs)

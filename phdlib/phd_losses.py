@@ -20,18 +20,26 @@ from roma import rotvec_to_rotmat
 from torch import Tensor
 
 from phdlib.camera import WeakPerspective, project_weak_perspective, solve_weak_perspective
-from phdlib.prior import FactorizedPrior, encoder_loss
+from phdlib.prior import encoder_loss
 
 
 class Prediction(NamedTuple):
     """Theta and what follows from it, of T frames: ``theta`` (B, T, 72) axis-angle, the global rotation in the camera's
     frame; ``beta`` (B, T, 10); ``joints`` X (B, T, J, 3) metres in camera axes, in the target's joint set, wherever the
-    root is; ``camera`` s (B, T) and t (B, T, 2), or None where none can be predicted and eq. 6 is solved."""
+    root is; ``camera`` s (B, T) and t (B, T, 2), or None where none can be predicted and eq. 6 is solved; ``critics``
+    (B, T, 25), what the discriminators of :mod:`phdlib.prior` say of each body, or None where none was asked."""
 
     theta: Tensor
     beta: Tensor
     joints: Tensor
     camera: WeakPerspective | None = None
+    critics: Tensor | None = None
+
+    def part(self, clips: slice = slice(None), frames: slice = slice(None)) -> Prediction:
+        """Some frames of some clips."""
+        camera = None if self.camera is None else WeakPerspective(*(x[clips, frames] for x in self.camera))
+        critics = None if self.critics is None else self.critics[clips, frames]
+        return Prediction(*(x[clips, frames] for x in (self.theta, self.beta, self.joints)), camera, critics)
 
 
 class Target(NamedTuple):
@@ -125,9 +133,7 @@ def movie_strip_loss(pred: Float[Tensor, "*B D"], encoded: Float[Tensor, "*B D"]
     return torch.linalg.vector_norm(encoded.detach() - pred, dim=-1).mean()
 
 
-def frame_terms(
-    pred: Prediction, target: Target, weights: Weights, prior: FactorizedPrior | None = None
-) -> dict[str, Tensor]:
+def frame_terms(pred: Prediction, target: Target, weights: Weights) -> dict[str, Tensor]:
     """L_t = L_3D + L_2D + L_adv prior + L_beta of PHD 3.2, by name, without weights; only what is known and wanted."""
     terms = {}
     if target.joints is not None and weights.joints:
@@ -138,8 +144,8 @@ def frame_terms(
         terms["shape"] = shape_loss(pred.beta, target.beta)
     if target.keypoints is not None and weights.keypoints:
         terms["keypoints"] = reprojection_loss(pred.joints, target.keypoints, target.visible, pred.camera)
-    if prior is not None and weights.adversarial:
-        terms["adversarial"] = encoder_loss(prior(pred.theta, pred.beta))
+    if pred.critics is not None and weights.adversarial:
+        terms["adversarial"] = encoder_loss(pred.critics)
     if weights.shape_prior:
         terms["shape_prior"] = shape_prior_loss(pred.beta)
     return terms
@@ -157,7 +163,7 @@ def nearby_frames(pred: Prediction, target: Target, delta: int) -> tuple[Predict
     at, meets = slice(max(-delta, 0), T - max(delta, 0)), slice(max(delta, 0), T - max(-delta, 0))
     moved = {k: getattr(target, k) for k in ("joints", "theta", "keypoints", "visible")}
     moved = {k: None if known is None else known[:, meets] for k, known in moved.items()}
-    return Prediction(pred.theta[:, at], pred.beta[:, at], pred.joints[:, at]), target._replace(**moved)
+    return pred.part(frames=at)._replace(camera=None), target._replace(**moved)
 
 
 def loss_terms(
@@ -165,22 +171,21 @@ def loss_terms(
     target: Target,
     weights: Weights,
     *,
-    prior: FactorizedPrior | None = None,
     nearby: Mapping[int, Prediction] | None = None,
     strips: tuple[Tensor, Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """The terms of L_movie (PHD eq. 1; with ``nearby``) or L_AR (eq. 7; with ``strips``) by name, without weights.
 
     ``nearby``: for each Delta t what is predicted at every t of frame t + Delta t, {-10: ..., -5: ...} for the causal
-    encoder; its terms are named "pose@-5". ``strips``: predicted and encoded movie strips (B, T, D). ``prior``: the
-    discriminators. Prediction and target are of the same frames: for L_AR the future ones.
+    encoder; its terms are named "pose@-5". ``strips``: predicted and encoded movie strips (B, T, D). Prediction and
+    target are of the same frames: for L_AR the future ones.
     """
-    terms = frame_terms(pred, target, weights, prior)
+    terms = frame_terms(pred, target, weights)
     if weights.constant_shape:
         terms["constant_shape"] = constant_shape_loss(pred.beta)
     if weights.nearby:
         for delta, other in (nearby or {}).items():
-            found = frame_terms(*nearby_frames(other, target, delta), weights, prior)
+            found = frame_terms(*nearby_frames(other, target, delta), weights)
             terms |= {f"{name}@{delta:+d}": term for name, term in found.items()}
     if strips is not None and weights.movie_strip:
         terms["movie_strip"] = movie_strip_loss(*strips)

@@ -20,6 +20,7 @@ from phdlib.body import KeypointRegressor
 from phdlib.camera import WeakPerspective
 from phdlib.dynamics import Autoregressor, MovieStripEncoder, PoseRegressor, Regression
 from phdlib.phd_losses import Prediction
+from phdlib.prior import FactorizedPrior
 from phdlib.regressor import CAMERA, split_omega
 
 Space = Literal["latent", "pose", "pose absolute"]
@@ -27,8 +28,10 @@ OFFSETS = {True: (-10, -5), False: (-5, 5)}  # nearby frames of the causal encod
 
 
 class Future(NamedTuple):
-    """Frames to come: ``omega`` (B, F, 85), its camera without meaning; ``strips`` (B, F, C), None in pose space."""
+    """``seen``: omega (B, first, 85) of the conditioning frames; of those to come, ``omega`` (B, F, 85), its camera
+    without meaning, and ``strips`` (B, F, C), None in pose space."""
 
+    seen: Tensor
     omega: Tensor
     strips: Tensor | None
 
@@ -91,36 +94,45 @@ class PHD(nn.Module):
         """Predictions of frames ``first`` to T - 1 of the real strips (B, T, C), for training: ``own`` of them in a row
         are fed back before the real ones are taken up again (3.4; see :meth:`Autoregressor.curriculum`)."""
         if self.space == "latent":
-            return self._read(self._ar().curriculum(Phi, first, own))
-        return self._posed(self._ar().curriculum(self._theta(Phi), first, own))
+            strips = self._ar().curriculum(Phi, first, own)
+            omega = self._read(torch.cat((Phi[:, :first], strips), dim=1))
+            return Future(omega[:, :first], omega[:, first:], strips)
+        omega = self._read(Phi)
+        return Future(omega[:, :first], _posed(self._ar().curriculum(omega[..., CAMERA:], first, own)), None)
 
     def forecast(self, phi: Tensor, steps: int) -> Forecast:
         """What follows on the frames phi (B, T0, D). Nothing else is seen: edges are padded before the first frame."""
         Phi = self.f_movie(phi)
-        seen = self.f_3d(Phi, nearby=False).omega
+        seen = self._read(Phi)
         if self.space == "latent":
-            return Forecast(seen, self._read(self._ar().rollout(Phi, steps)).omega)
-        return Forecast(seen, self._posed(self._ar().rollout(seen[..., CAMERA:], steps)).omega)
+            return Forecast(seen, self._read(self._ar().rollout(Phi, steps)))
+        return Forecast(seen, _posed(self._ar().rollout(seen[..., CAMERA:], steps)))
 
     def _ar(self) -> Autoregressor:
         if self.f_ar is None:
             raise ValueError("PHD: no f_AR, expected a model whose space is not None")
         return self.f_ar
 
-    def _theta(self, Phi: Tensor) -> Tensor:
-        return self.f_3d(Phi, nearby=False).omega[..., CAMERA:]
-
-    def _read(self, strips: Tensor) -> Future:
-        return Future(self.f_3d(strips, nearby=False).omega, strips)
-
-    def _posed(self, Theta: Tensor) -> Future:
-        return Future(F.pad(Theta, (CAMERA, 0)), None)
+    def _read(self, Phi: Tensor) -> Tensor:
+        return self.f_3d(Phi, nearby=False).omega
 
 
-def predicted(omega: Float[Tensor, "B T 85"], joints: KeypointRegressor, *, camera: bool = True) -> Prediction:
+def _posed(Theta: Tensor) -> Tensor:
+    """omega of poses without cameras."""
+    return F.pad(Theta, (CAMERA, 0))
+
+
+def predicted(
+    omega: Float[Tensor, "B T 85"],
+    joints: KeypointRegressor,
+    prior: FactorizedPrior | None = None,
+    *,
+    camera: bool = True,
+) -> Prediction:
     """The joints X of bodies and all else that the losses compare, without a mesh. ``camera=False`` where there is no
-    image to tell it from: eq. 6 then finds it."""
+    image to tell it from: eq. 6 then finds it. ``prior``: discriminators to ask."""
     B, T = omega.shape[:2]
     Pi, theta, beta = split_omega(omega)
     X = joints(theta.flatten(0, 1), beta.flatten(0, 1)).unflatten(0, (B, T))
-    return Prediction(theta, beta, X, WeakPerspective(Pi[..., 0], Pi[..., 1:]) if camera else None)
+    critics = None if prior is None else prior(theta, beta)
+    return Prediction(theta, beta, X, WeakPerspective(Pi[..., 0], Pi[..., 1:]) if camera else None, critics)

@@ -68,10 +68,10 @@ _FRAMES = {"human36m": 128, "penn": 32, "instavariety": 32}
 _CLIPS = {"human36m": 8, "penn": 4, "instavariety": 4}
 _CLIPWISE = {"clips": _CLIPS, "prior_lr": 5e-4, "weights": _WEIGHTS}
 _HEAD = StageRecipe(
-    epochs=10, steps_per_epoch=150, clips=_FRAMES, lr=2e-3, lr_decay=0.75, prior_lr=2e-3,
+    epochs=8, steps_per_epoch=150, clips=_FRAMES, lr=2e-3, lr_decay=0.7, prior_lr=2e-3,
     weights=_WEIGHTS.model_copy(update={"adversarial": 0.0}),
 )  # fmt: skip
-_ENCODER = StageRecipe(epochs=10, steps_per_epoch=30, lr=2e-4, lr_decay=0.8, **_CLIPWISE)
+_ENCODER = StageRecipe(epochs=8, steps_per_epoch=30, lr=2e-4, lr_decay=0.75, **_CLIPWISE)
 _FUTURE = FutureRecipe(epochs=16, steps_per_epoch=30, lr=5e-4, lr_decay=0.85, ramp=0.3, **_CLIPWISE)
 _SMALL_IMAGES = {
     "size": 64, "grid": 0.02, "stem": 32, "widths": (32, 64, 128, 256), "depths": (1, 1, 1, 1), "bottleneck": False,

@@ -31,7 +31,6 @@ from phdlib.phd_experiments import (
     PHDExperiment,
     PHDResult,
     role_clips,
-    run_stages,
 )
 from phdlib.phd_model import PHD
 from phdlib.regressor import split_omega
@@ -102,7 +101,7 @@ def study(
     ``KeyError`` for an unknown name."""
     known = phd_profiles.models(profile, data, features, seeds)
     chosen = {name: [e.prepared() for e in known[name]] for name in (known if names is None else names)}
-    flat = run_stages([e for of_model in chosen.values() for e in of_model], jobs)
+    flat = run_all([e for of_model in chosen.values() for e in of_model], jobs)
     pieces = [(e, name) for name, of_model in chosen.items() for e in of_model]
     if baselines:
         pieces += [(e, method) for method in BASELINES for e in next(iter(chosen.values()))]
@@ -121,7 +120,6 @@ def encoder_results(
     known = phd_profiles.encoders(profile, data)
     chosen = {name: [e.prepared() for e in known[name]] for name in (known if names is None else names)}
     flat = [experiment for of_row in chosen.values() for experiment in of_row]
-    run_all([head for experiment in flat if (head := experiment.before()) is not None], jobs)
     found = iter(run_all(flat, jobs))
     return chosen, {name: [next(found) for _ in of_row] for name, of_row in chosen.items()}
 

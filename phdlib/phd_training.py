@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from phdlib.data.phd_role import CONDITIONING, SHORTEST
 from phdlib.data.phd_tracks import Sample, Tracks, mixed_batches
 from phdlib.paths import write_atomically
-from phdlib.phd_losses import Target, Weights, loss_terms, total
+from phdlib.phd_losses import Prediction, Target, Weights, loss_terms, total
 from phdlib.phd_model import PHD, predicted
 from phdlib.prior import FactorizedPrior, discriminator_loss
 from phdlib.regressor import split_omega
@@ -103,10 +104,8 @@ def head_outcome(
 ) -> Outcome:
     """L_t of single frames (T = 1), each read as if it were its own strip: before stage 1, f_3D's start."""
     omega = model.read_single(_phi(batch), draws).omega
-    found = []
-    for sample, rows in _rows(batch):
-        pred = predicted(omega[rows], sample.joints)
-        found.append(loss_terms(pred, sample.target, weights, prior=prior))
+    bodies = _bodies(batch, omega, prior, weights)
+    found = [loss_terms(pred, sample.target, weights) for sample, pred in zip(batch, bodies, strict=True)]
     return _outcome(batch, [("", 1.0, found)], weights, omega)
 
 
@@ -115,11 +114,11 @@ def movie_outcome(
 ) -> Outcome:
     """L_movie (PHD eq. 1): every frame of the clips, and what is predicted at it of the frames nearby."""
     read = model.f_3d(model.f_movie(_phi(batch)), draws, nearby=weights.nearby > 0)
-    found = []
-    for sample, rows in _rows(batch):
-        pred = predicted(read.omega[rows], sample.joints)
-        nearby = {at: predicted(omega[rows], sample.joints, camera=False) for at, omega in read.nearby.items()}
-        found.append(loss_terms(pred, sample.target, weights, prior=prior, nearby=nearby))
+    T, found = read.omega.shape[1], []
+    bodies = _bodies(batch, torch.cat((read.omega, *read.nearby.values()), dim=1), prior, weights)
+    for sample, pred in zip(batch, bodies, strict=True):
+        present, *others = (pred.part(frames=slice(k * T, (k + 1) * T)) for k in range(1 + len(read.nearby)))
+        found.append(loss_terms(present, sample.target, weights, nearby=dict(zip(read.nearby, others, strict=True))))
     return _outcome(batch, [("", 1.0, found)], weights, read.omega)
 
 
@@ -133,20 +132,18 @@ def future_outcome(
     """
     weights, Phi = recipe.weights, model.f_movie(_phi(batch))
     future = model.futures(Phi, CONDITIONING, own)
-    omegas, ahead, behind = [future.omega], [], []
-    seen = model.f_3d(Phi[:, :CONDITIONING], nearby=False).omega if recipe.seen else None
-    for sample, rows in _rows(batch):
+    omega = torch.cat((future.seen, future.omega), dim=1)
+    ahead, behind = [], []
+    for (sample, rows), pred in zip(_rows(batch), _bodies(batch, omega, prior, weights), strict=True):
         strips = None if future.strips is None else (future.strips[rows], Phi[rows, CONDITIONING:])
-        pred, target = predicted(future.omega[rows], sample.joints, camera=False), stretch(sample.target, CONDITIONING)
-        ahead.append(loss_terms(pred, target, weights, prior=prior, strips=strips))
-        if seen is not None:
-            pred, target = predicted(seen[rows], sample.joints), stretch(sample.target, 0, CONDITIONING)
-            behind.append(loss_terms(pred, target, weights, prior=prior))
-    groups = [("", 1.0, ahead)]
-    if seen is not None:
-        groups.append(("seen ", recipe.seen, behind))
-        omegas.insert(0, seen)
-    return _outcome(batch, groups, weights, torch.cat(omegas, dim=1))
+        to_come = pred.part(frames=slice(CONDITIONING, None))._replace(camera=None)
+        ahead.append(loss_terms(to_come, stretch(sample.target, CONDITIONING), weights, strips=strips))
+        if recipe.seen:
+            present = pred.part(frames=slice(CONDITIONING))
+            behind.append(loss_terms(present, stretch(sample.target, 0, CONDITIONING), weights))
+    if not recipe.seen:
+        return _outcome(batch, [("", 1.0, ahead)], weights, future.omega)
+    return _outcome(batch, [("", 1.0, ahead), ("seen ", recipe.seen, behind)], weights, omega)
 
 
 def stretch(target: Target, first: int, end: int | None = None) -> Target:
@@ -257,6 +254,19 @@ def _rows(batch: Batch) -> Iterator[tuple[Sample, slice]]:
     for sample in batch:
         yield sample, slice(start, start + len(sample.phi))
         start += len(sample.phi)
+
+
+def _bodies(batch: Batch, omega: Tensor, prior: FactorizedPrior | None, weights: Weights) -> list[Prediction]:
+    """What is predicted for each sample. Samples of one joint set, side by side, are computed together: on few frames a
+    body's many small steps take as long as on many."""
+    found, start, prior = [], 0, prior if weights.adversarial else None
+    for _, samples in groupby(batch, key=lambda sample: sample.joints.skeleton):
+        group = list(samples)
+        counts = [len(sample.phi) for sample in group]
+        pred = predicted(omega[start : start + sum(counts)], group[0].joints, prior)
+        found += [pred.part(slice(end - count, end)) for count, end in zip(counts, accumulate(counts), strict=True)]
+        start += sum(counts)
+    return found
 
 
 def _outcome(

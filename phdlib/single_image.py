@@ -137,10 +137,10 @@ def hallucination_outcome(
     for i, (sample, omega) in enumerate(zip(batch, read.omega.split(counts), strict=True)):
         target = _frames(sample.target, _READ)
         pairs = strips.split(counts)[i][:, 1:-1], Phi.split(counts)[i][:, 1:-1]
-        found = loss_terms(predicted(omega, sample.joints), target, weights, prior=prior, strips=pairs)
+        found = loss_terms(predicted(omega, sample.joints, prior), target, weights, strips=pairs)
         for offset, other in around.items():  # five frames are one step among those read
-            pred = predicted(other[i], sample.joints, camera=False)
-            near = frame_terms(*nearby_frames(pred, target, offset // AHEAD), weights, prior)
+            pred = predicted(other[i], sample.joints, prior, camera=False)
+            near = frame_terms(*nearby_frames(pred, target, offset // AHEAD), weights)
             found |= {f"{name}@{offset:+d}": term for name, term in near.items()}
         loss = loss + counts[i] / sum(counts) * total(found, weights)
         terms |= {f"{sample.role} {name}": term for name, term in found.items()}

@@ -21,9 +21,8 @@ from phdlib import cache
 from phdlib.data.phd_role import CONDITIONING
 from phdlib.futures import READINGS, futures_2d, futures_3d
 from phdlib.paths import cache_dir
-from phdlib.phd_experiments import run_stages
 from phdlib.phd_study import SHORT, Rows, Truth, truth
-from phdlib.runs import read_or_run
+from phdlib.runs import read_or_run, run_all
 from phdlib.single_image import AHEAD
 from phdlib.single_image_experiments import ForecasterExperiment, HallucinatorExperiment, SingleImageResult
 from phdlib.single_image_profiles import single_image
@@ -41,7 +40,7 @@ def single_image_results(
     """The trainings of :func:`single_image` and all that they stand on, or what the cache has of them: by the name in
     Table 3, one result per seed (``losses``, ``seconds``, ``ahead``)."""
     chosen = single_image(profile, data, features)
-    results = iter(run_stages([e for of_method in chosen.values() for e in of_method], jobs))
+    results = iter(run_all([e for of_method in chosen.values() for e in of_method], jobs))
     return {name: [next(results) for _ in of_method] for name, of_method in chosen.items()}
 
 

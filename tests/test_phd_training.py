@@ -120,10 +120,10 @@ def test_the_future_is_compared_with_the_future() -> None:
     sample, recipe = batch()[0], FutureRecipe(clips=CLIPS, seen=0)
     Phi = model.f_movie(sample.phi)
     strips = model.f_ar(Phi)[:, 14:-1]
-    pred = predicted(model.f_3d(strips, nearby=False).omega, sample.joints, camera=False)
+    pred = predicted(model.f_3d(strips, nearby=False).omega, sample.joints, prior, camera=False)
     known = stretch(sample.target, 15)
     assert known.joints.shape[1] == known.keypoints.shape[1] == 25 and known.beta is sample.target.beta
-    wanted = total(loss_terms(pred, known, recipe.weights, prior=prior, strips=(strips, Phi[:, 15:])), recipe.weights)
+    wanted = total(loss_terms(pred, known, recipe.weights, strips=(strips, Phi[:, 15:])), recipe.weights)
     assert future_outcome(model, [sample], recipe, 1, prior).loss.item() == pytest.approx(wanted.item(), rel=1e-4)
 
 

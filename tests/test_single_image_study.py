@@ -40,7 +40,7 @@ def tiny(small_data: None, trained: Path, monkeypatch: pytest.MonkeyPatch) -> No
         return {name: [type(e)(**{**fields(e), "seed": seed}) for seed in SEEDS] for name, e in both.items()}
 
     monkeypatch.setattr(study, "single_image", single_image)
-    monkeypatch.setattr(study, "run_stages", lambda es, jobs: [read_or_run(e.prepared()) for e in es])
+    monkeypatch.setattr(study, "run_all", lambda es, jobs: [read_or_run(e.prepared()) for e in es])
 
 
 @pytest.fixture

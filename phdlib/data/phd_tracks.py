@@ -18,6 +18,7 @@ from phdlib.camera import solve_weak_perspective
 from phdlib.crops import CropBoxes, crop_joints
 from phdlib.data.clip import Clip
 from phdlib.data.phd_role import SHORTEST, windows
+from phdlib.kinematics import TrainingKeypoints
 from phdlib.phd_losses import Target
 
 
@@ -54,7 +55,8 @@ class Tracks:
             raise ValueError(
                 f"tracks of {role!r}: expected a clip of {frames} frames or more, found {len(clips)} clips"
             )
-        self.role, self.frames, self.joints = role, frames, body.keypoints(clips[0].skeleton).to(device)
+        self.role, self.frames = role, frames
+        self.joints = TrainingKeypoints(body, clips[0].skeleton).to(device)
         lengths = torch.tensor([len(clip) for clip in clips])
         self._clip, self._start = (
             kept.clip.to(device),
