@@ -61,6 +61,9 @@ def _features(image: dict[str, Any], images: Recipe, channels: int, lifter: Reci
 #   time: 101.0; 36, every fifth frame of them read: 102.1; hardly any clips of 2D labels: 101.8;
 # stage 2, pose: lr 1e-3 in 60 %, 1e-3 in 30 %, 5e-4 in 30 %: 101.7, 101.4, 102.3 at 30, but 53.9, 54.0, 51.3 at 1 frame
 #   and 80.8, 80.8, 79.9 on average over the five horizons: so both spaces have one recipe.
+# Last, so that all of the paper takes two cores less than 50 minutes, at 30 frames, two seeds each: single frames and
+#   stage 1 in 8 epochs instead of 10: 101.4 and 100.8, where 10 gave 101.1 and 101.9; in 8 and 7, and stage 2 in 12
+#   instead of 16: 102.0 and 102.5, and pose space's present once 55.9 instead of 50.2: so stage 2 kept its 16.
 # For comparison: repeating the present pose 107.6; a ridge regression from 13 frames of phi to the joints 107.9; a
 # perceptron in its place, 104.5, with 76 to 83 on its training data.
 _WEIGHTS = Weights(joints=60, keypoints=20, shape=0.03, adversarial=0.02, nearby=0.2)
