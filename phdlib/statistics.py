@@ -86,26 +86,28 @@ def bootstrap(
         errors = np.stack([table[metric].to_numpy() * weights for table in tables])
         sums.append([np.stack([errors[:, index].sum(1) for index in group], 1) for group in groups])
 
-    def averages(seeds: Sequence[np.ndarray], picked: Sequence[np.ndarray]) -> list[float]:
-        return [
-            float(np.mean([s[np.ix_(seed, p)].sum() / (len(seed) * c[p].sum())
-                           for s, c, p in zip(of_model, counts, picked, strict=True)]))
-            for of_model, seed in zip(sums, seeds, strict=True)
-        ]  # fmt: skip
+    def averages(seeds: Sequence[np.ndarray], picked: Sequence[np.ndarray]) -> list[list[float]]:
+        """Per model, an average per draw, from what was drawn: (draws, seeds) per model, (draws, takes) per action."""
+        found = []
+        for of_model, seed in zip(sums, seeds, strict=True):
+            totals = [
+                s[seed[:, :, None], p[:, None]].reshape(len(p), -1).sum(1)
+                for s, p in zip(of_model, picked, strict=True)
+            ]
+            frames = [seed.shape[1] * c[p].sum(1) for c, p in zip(counts, picked, strict=True)]
+            found.append((np.stack(totals, axis=1) / np.stack(frames, axis=1)).mean(1).tolist())
+        return found
 
-    every = [np.arange(len(tables)) for tables in models], [np.arange(len(c)) for c in counts]
-
-    def seeds() -> list[np.ndarray]:
-        if paired:
-            return [rng.choice(every[0][0], len(every[0][0]))] * len(models)
-        return [rng.choice(s, len(s)) for s in every[0]]
-
-    def value(seeds: Sequence[np.ndarray], picked: Sequence[np.ndarray]) -> float:
+    def values(seeds: Sequence[np.ndarray], picked: Sequence[np.ndarray]) -> list[float]:
         if not each_seed:
-            return float(statistic(*averages(seeds, picked)))
-        of_seed = {n: statistic(*averages([np.array([n])] * len(models), picked)) for n in set(seeds[0].tolist())}
-        return float(np.mean([of_seed[n] for n in seeds[0].tolist()]))
+            return [float(statistic(*of_draw)) for of_draw in zip(*averages(seeds, picked), strict=True)]
+        alone = [[np.full((len(seeds[0]), 1), n)] * len(models) for n in range(len(models[0]))]
+        of_seed = [[statistic(*of_draw) for of_draw in zip(*averages(n, picked), strict=True)] for n in alone]
+        return [float(np.mean([of_seed[n][draw] for n in of_draw])) for draw, of_draw in enumerate(seeds[0].tolist())]
 
-    drawn = [value(seeds(), [rng.choice(p, len(p)) for p in every[1]]) for _ in range(draws)]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Effect(value(*every), float(low), float(high))
+    sizes = [*(len(tables) for tables in (models[:1] if paired else models)), *map(len, counts)]
+    drawn = np.split(rng.integers(np.tile(np.repeat(sizes, sizes), (draws, 1))), np.cumsum(sizes)[:-1], axis=1)
+    seeds, picked = drawn[: -len(counts)], drawn[-len(counts) :]
+    low, high = np.quantile(values(seeds * len(models) if paired else seeds, picked), [0.025, 0.975])
+    every = [np.arange(len(tables))[None] for tables in models], [np.arange(len(c))[None] for c in counts]
+    return Effect(values(*every)[0], float(low), float(high))

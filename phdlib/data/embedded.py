@@ -83,21 +83,27 @@ def data_key(body_path: Path | None = None) -> str:
 
 
 def performances(role: str = "human36m", body_path: Path | None = None) -> list[Performance]:
-    """Every stretch of a role on its subject's body, at the role's frame rate. Joints are computed once and cached."""
+    """Every stretch of a role on its subject's body, at the role's frame rate. Computed once and cached."""
     if role not in ROLES:
         raise ValueError(f"no role {role!r} in the split; there are {sorted(ROLES)}")
     motion_file, split_file = source_files()
     segments = [segment for segment in splits.load_split(split_file) if segment.role == role]
-    takes, betas = motions.load_motions(motion_file), subject_betas(ROLES[role].cast)
-    body = load_body(body_path)
-    placed = [_place(takes[segment.take], segment, body, betas[segment.subject]) for segment in segments]
-    arrays = cached_arrays(f"embedded-{role}", data_key(body_path), lambda: _geometry(placed, body, ROLES[role]))
-    lengths = [len(theta) for theta, _, _ in placed]
-    joints = torch.from_numpy(arrays["joints"]).split(lengths)
+    betas, body = subject_betas(ROLES[role].cast), load_body(body_path)
+
+    def build() -> dict[str, np.ndarray]:
+        takes = motions.load_motions(motion_file)
+        placed = [_place(takes[segment.take], segment, body, betas[segment.subject]) for segment in segments]
+        theta, trans = (torch.cat([of_one[i] for of_one in placed]).numpy() for i in (0, 2))
+        lengths = np.array([len(of_one[0]) for of_one in placed])
+        return _geometry(placed, body, ROLES[role]) | {"theta": theta, "trans": trans, "length": lengths}
+
+    arrays = cached_arrays(f"performances-{role}", data_key(body_path), build)
+    lengths = arrays["length"].tolist()
+    theta, trans, joints = (torch.from_numpy(arrays[name]).split(lengths) for name in ("theta", "trans", "joints"))
     visible = torch.from_numpy(arrays["visible"]).split(lengths, dim=1)
     return [
-        Performance(segment, theta, beta, trans, where, _cameras(where, ROLES[role]), seen)
-        for segment, (theta, beta, trans), where, seen in zip(segments, placed, joints, visible, strict=True)
+        Performance(segment, theta, betas[segment.subject], trans, where, _cameras(where, ROLES[role]), seen)
+        for segment, theta, trans, where, seen in zip(segments, theta, trans, joints, visible, strict=True)
     ]
 
 
