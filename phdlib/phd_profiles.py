@@ -93,8 +93,8 @@ PHD_SIZES: dict[str, PHDSizes] = {
                   Recipe(epochs=1, batch_size=64, steps_per_epoch=10)),
         "lifter", (0,),
     ),
-    # phi of images: so small a network, in so few steps, reads poses hardly better than not looking would (101 mm of
-    # P-MPJPE on S5, 93 in training, where the mean pose has 106; the lifter: 47). The tables stand on the lifter's.
+    # phi of images: so small a network, in so few steps, reads poses hardly better than not looking would (104 mm of
+    # P-MPJPE on S5, where the mean pose has 106; the lifter: 48). The tables stand on the lifter's.
     "standard": PHDSizes(
         128, 3, 8, 256, 0.0, 128, _HEAD, _ENCODER, _FUTURE,
         _features(_SMALL_IMAGES, Recipe(epochs=5, batch_size=64, lr=2e-3, lr_decay=0.57), 256,
