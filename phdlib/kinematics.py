@@ -24,7 +24,8 @@ class TrainingKeypoints(KeypointRegressor):
         self.parents = body.smpl.parents.tolist()
 
     def forward(self, theta: Tensor, beta: Tensor, trans: Tensor | None = None) -> Tensor:
-        """Keypoints (B, K, 3), metres, of ``theta`` (B, 72), ``beta`` (B or 1, 10), ``trans`` (B, 3) or None."""
+        """Keypoints (B, K, 3), metres, of ``theta`` (B, 72), ``beta`` (B or 1, 10), ``trans`` (B, 3) or
+        None. ``ValueError`` on other shapes."""
         if self.posedirs is not None:  # keypoints on skin that the pose bulges
             return super().forward(theta, beta, trans)
         theta, beta, trans = check_parameters(theta, beta, trans)
@@ -39,8 +40,8 @@ class TrainingKeypoints(KeypointRegressor):
 
 
 def posed_joints(turns: Tensor, rest: Tensor, parents: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Rotations (J, 3, 3, B) and positions (J, 3, B) of joints in the world, from rotations relative to the parent and
-    joints at rest."""
+    """Rotations (J, 3, 3, B) and positions (J, 3, B) of joints in the world, metres, from rotations relative to the
+    parent and joints at rest: the kinematic chain of SMPL, which PHD's bodies M(beta, theta) are (PHD 3.1)."""
     above, *others = levels(parents)
     turned, placed = [turns[above.start : above.stop]], [rest[above.start : above.stop]]
     for level in others:

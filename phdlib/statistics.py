@@ -106,6 +106,7 @@ def bootstrap(
         return [float(np.mean([of_seed[n][draw] for n in of_draw])) for draw, of_draw in enumerate(seeds[0].tolist())]
 
     sizes = [*(len(tables) for tables in (models[:1] if paired else models)), *map(len, counts)]
+    # One call gives the numbers that one per draw, model and action would; tests/test_statistics.py holds it to that.
     drawn = np.split(rng.integers(np.tile(np.repeat(sizes, sizes), (draws, 1))), np.cumsum(sizes)[:-1], axis=1)
     seeds, picked = drawn[: -len(counts)], drawn[-len(counts) :]
     low, high = np.quantile(values(seeds * len(models) if paired else seeds, picked), [0.025, 0.975])

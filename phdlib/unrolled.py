@@ -1,4 +1,4 @@
-"""f_AR's rollout over many steps with its gradient written out (PHD 3.3, 3.4), for stage 2 spends its time on it.
+"""f_AR's rollout over many steps with its gradient written out (PHD eq. 4, 8; 3.4), for stage 2 spends its time on it.
 
 Each step computes one frame, so that the products of matrices are small, and the bookkeeping of automatic
 differentiation on hundreds of small operations takes longer than they do. Backpropagation through time is therefore
