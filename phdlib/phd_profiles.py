@@ -62,8 +62,8 @@ def _features(image: dict[str, Any], images: Recipe, channels: int, lifter: Reci
 # stage 2, pose: lr 1e-3 in 60 %, 1e-3 in 30 %, 5e-4 in 30 %: 101.7, 101.4, 102.3 at 30, but 53.9, 54.0, 51.3 at 1 frame
 #   and 80.8, 80.8, 79.9 on average over the five horizons: so both spaces have one recipe.
 # Last, to take less of two cores' time, two seeds each: epochs of single frames, stage 1 and stage 2 of 10, 10, 16:
-#   101.1 and 101.9 at 30; of 8, 8, 16: 101.4 and 100.8; of 8, 7, 12: 102.0 and 102.5, and in pose space the present once
-#   55.9 instead of 50.2, so that stage 2 kept its 16. What is used, 8, 7, 16, was not tried by itself.
+#   101.1 and 101.9 at 30; of 8, 8, 16: 101.4 and 100.8; of 8, 7, 12: 102.0 and 102.5, and in pose space the present
+#   once 55.9 instead of 50.2, so that stage 2 kept its 16. What is used, 8, 7, 16, was not tried by itself.
 # For comparison: repeating the present pose 107.6; a ridge regression from 13 frames of phi to the joints 107.9; a
 # perceptron in its place, 104.5, with 76 to 83 on its training data.
 _WEIGHTS = Weights(joints=60, keypoints=20, shape=0.03, adversarial=0.02, nearby=0.2)
