@@ -8,12 +8,26 @@ memory (the last dimension), so that each number of a matrix is one long vector.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from phdlib.body import Body, KeypointRegressor, check_parameters
 from phdlib.skeleton import SMPL24, Skeleton
+
+
+class Chain(NamedTuple):
+    """Bodies side by side: ``turns`` (24, 3, 3, B) of each joint relative to its parent, ``turned`` (24, 3, 3, B) and
+    ``placed`` (24, 3, B) in the world, ``rest`` (24, 3, B); metres."""
+
+    turns: Tensor
+    turned: Tensor
+    placed: Tensor
+    rest: Tensor
+
+    def part(self, bodies: slice) -> Chain:
+        return Chain(*(x[..., bodies] for x in self))
 
 
 class TrainingKeypoints(KeypointRegressor):
@@ -29,14 +43,35 @@ class TrainingKeypoints(KeypointRegressor):
         if self.posedirs is not None:  # keypoints on skin that the pose bulges
             return super().forward(theta, beta, trans)
         theta, beta, trans = check_parameters(theta, beta, trans)
-        rest = self.body.rest_joints(beta).expand(len(theta), -1, -1).permute(1, 2, 0)  # (24, 3, B)
-        turned, placed = posed_joints(rotations(theta.T.unflatten(0, (len(SMPL24), 3))), rest, self.parents)
+        keypoints = self.on(self.chain(theta, beta), beta)
+        return keypoints if trans is None else keypoints + trans[:, None]
+
+    def chain(self, theta: Tensor, beta: Tensor) -> Chain:
+        """The joints, which all joint sets of one body share, of ``theta`` (B, 72) and ``beta`` (B, 10)."""
+        turns = rotations(theta.T.unflatten(0, (len(SMPL24), 3)))
+        rest = self.body.rest_joints(beta).permute(1, 2, 0)
+        return Chain(turns, *posed_joints(turns, rest, self.parents), rest)
+
+    def on(self, chain: Chain, beta: Tensor) -> Tensor:
+        """This joint set's keypoints (B, K, 3) on joints that are placed already."""
         shaped = self.template[..., None] + torch.einsum("bs,pcs->pcb", beta, self.shapedirs)
         mass = self.mass[..., None]
-        arm = shaped - mass * rest[self.joint]  # from the joint that each part of a keypoint hangs on
-        moved = product(turned[self.joint], arm[:, :, None])[:, :, 0] + mass * placed[self.joint]
-        keypoints = torch.einsum("kp,pcb->bkc", self.onto, moved)
-        return keypoints if trans is None else keypoints + trans[:, None]
+        arm = shaped - mass * chain.rest[self.joint]  # from the joint that each part of a keypoint hangs on
+        moved = product(chain.turned[self.joint], arm[:, :, None])[:, :, 0] + mass * chain.placed[self.joint]
+        return torch.einsum("kp,pcb->bkc", self.onto, moved)
+
+
+def keypoints_of_sets(
+    theta: Tensor, beta: Tensor, sets: Sequence[tuple[TrainingKeypoints, int]]
+) -> tuple[list[Tensor], Tensor]:
+    """Keypoints of bodies (B, 72), (B, 10), of which the first n are asked for in one joint set, the next in another;
+    and the relative rotations (B, 24, 3, 3) of all. A body's many small steps take as long on few bodies as on many."""
+    chain, start, found = sets[0][0].chain(theta, beta), 0, []
+    for joints, count in sets:
+        rows = slice(start, start := start + count)
+        bulges = joints.posedirs is not None
+        found.append(joints(theta[rows], beta[rows]) if bulges else joints.on(chain.part(rows), beta[rows]))
+    return found, chain.turns.permute(3, 0, 1, 2)
 
 
 def posed_joints(turns: Tensor, rest: Tensor, parents: Sequence[int]) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFlo
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from phdlib.camera import WeakPerspective
 from phdlib.data.phd_role import CONDITIONING, SHORTEST
 from phdlib.data.phd_tracks import Sample, Tracks, mixed_batches
+from phdlib.kinematics import keypoints_of_sets
 from phdlib.paths import write_atomically
 from phdlib.phd_losses import Prediction, Target, Weights, loss_terms, total
-from phdlib.phd_model import PHD, predicted
+from phdlib.phd_model import PHD
 from phdlib.prior import FactorizedPrior, discriminator_loss
 from phdlib.regressor import split_omega
 from phdlib.training import local_fabric
@@ -257,15 +258,15 @@ def _rows(batch: Batch) -> Iterator[tuple[Sample, slice]]:
 
 
 def _bodies(batch: Batch, omega: Tensor, prior: FactorizedPrior | None, weights: Weights) -> list[Prediction]:
-    """What is predicted for each sample. Samples of one joint set, side by side, are computed together: on few frames a
-    body's many small steps take as long as on many."""
-    found, start, prior = [], 0, prior if weights.adversarial else None
-    for _, samples in groupby(batch, key=lambda sample: sample.joints.skeleton):
-        group = list(samples)
-        counts = [len(sample.phi) for sample in group]
-        pred = predicted(omega[start : start + sum(counts)], group[0].joints, prior)
-        found += [pred.part(slice(end - count, end)) for count, end in zip(counts, accumulate(counts), strict=True)]
-        start += sum(counts)
+    """What is predicted for each sample (:func:`phdlib.phd_model.predicted`), all bodies posed and judged together."""
+    T, (Pi, theta, beta) = omega.shape[1], split_omega(omega)
+    sets = [(sample.joints, len(sample.phi) * T) for sample in batch]
+    joints, turns = keypoints_of_sets(theta.flatten(0, 1), beta.flatten(0, 1), sets)
+    critics = prior.judge(turns.unflatten(0, (-1, T)), beta) if prior and weights.adversarial else None
+    camera, found = WeakPerspective(Pi[..., 0], Pi[..., 1:]), []
+    whole = Prediction(theta, beta, theta, camera, critics)
+    for (_, rows), X in zip(_rows(batch), joints, strict=True):
+        found.append(whole.part(rows)._replace(joints=X.unflatten(0, (-1, T))))
     return found
 
 

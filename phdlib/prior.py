@@ -62,8 +62,11 @@ class FactorizedPrior(nn.Module):
             raise ValueError(
                 f"prior: theta {tuple(theta.shape)}, beta {tuple(beta.shape)}; expected (..., 72), (..., {BETAS})"
             )
-        rotations = rotvec_to_rotmat(theta.unflatten(-1, (-1, 3))[..., 1:, :])  # (*B, 23, 3, 3)
-        embedded = self.embed(rotations.flatten(-2))  # (*B, 23, embedding)
+        return self.judge(rotvec_to_rotmat(theta.unflatten(-1, (-1, 3))), beta)
+
+    def judge(self, rotations: Float[Tensor, "*B 24 3 3"], beta: Float[Tensor, "*B 10"]) -> Float[Tensor, "*B 25"]:
+        """The same of a pose as matrices."""
+        embedded = self.embed(rotations[..., 1:, :, :].flatten(-2))  # (*B, 23, embedding)
         joints = (embedded * self.joint_weight).sum(-1) + self.joint_bias
         return torch.cat((joints, self.whole_pose(embedded.flatten(-2)), self.shape(beta)), dim=-1)
 

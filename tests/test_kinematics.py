@@ -8,7 +8,8 @@ from roma import rotvec_to_rotmat
 from smplx.lbs import batch_rigid_transform
 
 from phdlib.body import load_body
-from phdlib.kinematics import TrainingKeypoints, levels, posed_joints, product, rotations
+from phdlib.kinematics import TrainingKeypoints, keypoints_of_sets, levels, posed_joints, product, rotations
+from phdlib.prior import FactorizedPrior
 from phdlib.skeleton import COCO17, H36M17, PENN13
 
 BODY = load_body()
@@ -42,6 +43,21 @@ def test_one_shape_for_all() -> None:
 def test_bad_parameters_are_named() -> None:
     with pytest.raises(ValueError, match="theta"):
         TrainingKeypoints(BODY, H36M17)(draw(2, 71), draw(2, 10))
+
+
+def test_sets_side_by_side() -> None:
+    """Each as if it were alone, one whose keypoints lie on skin that bulges too; rotations as the prior takes them."""
+    bulging = TrainingKeypoints(BODY, COCO17)
+    bulging.posedirs = 0.01 * draw(*bulging.template.shape, 207, seed=4)
+    sets = [(TrainingKeypoints(BODY, H36M17), 4), (bulging, 3), (TrainingKeypoints(BODY, PENN13), 2)]
+    theta, beta = draw(9, 72), draw(9, 10, seed=1)
+    found, turns = keypoints_of_sets(theta, beta, sets)
+    parts = zip(theta.split((4, 3, 2)), beta.split((4, 3, 2)), strict=True)
+    for (joints, _), of_set, part in zip(sets, found, parts, strict=True):
+        torch.testing.assert_close(of_set, joints(*part), atol=1e-6, rtol=1e-5)
+    assert not torch.allclose(found[1], TrainingKeypoints(BODY, COCO17)(theta[4:7], beta[4:7]), atol=1e-3)
+    prior = FactorizedPrior(hidden=16, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(prior.judge(turns, beta), prior(theta, beta), atol=1e-5, rtol=1e-4)
 
 
 def test_levels() -> None:

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phdlib.body import Body, KeypointRegressor
+from phdlib.body import Body
 from phdlib.camera import solve_weak_perspective
 from phdlib.crops import CropBoxes, crop_joints
 from phdlib.data.clip import Clip
@@ -29,7 +29,7 @@ class Sample(NamedTuple):
     role: str
     phi: Float[Tensor, "B T D"]
     target: Target
-    joints: KeypointRegressor
+    joints: TrainingKeypoints
 
 
 class Tracks:
