@@ -90,16 +90,20 @@ def beside(drift: tuple[Effect, Effect, Effect], strange: Mapping[str, float], s
     late, early, real = (strange[name] for name in ("late", "early", "true"))
     away = late > 1.5 * max(early, real)
     half = rises.value / 2
-    share = "drift" if more.low > half else "the future" if more.high < half else "not decided"
-    share = share if rises.low > 0 else "no question, as it does not rise for sure"
+    share = "whether most of it is drift of the prediction is **not decided**"
+    if rises.low <= 0:
+        share = "as it does not rise for sure, there is nothing to explain"
+    elif more.low > half:
+        share = "most of it is **drift of the prediction**"
+    elif more.high < half:
+        share = "most of it is **the future going its own way**"
     return (
         f"Beside the verdicts: of people who hardly move, {100 * slow:.0f} % of the motion that follows is predicted, "
         f"of those who move most {100 * fast:.0f} %: the larger share is lost "
         f"**{lost if not 0.67 < slow / fast < 1.5 else 'in neither'}**. And after 60 frames the predicted poses of the "
         f"Human3.6M role are {late:.0f} mm from the nearest known one, after one frame {early:.0f}, true poses "
         f"{real:.0f}: predictions **{'leave' if away else 'do not leave'}** what people do. The error rises by "
-        f"{said(rises, 1)} mm after 35 frames, {said(more, 1)} mm more than for a body that stands still: whether most "
-        f"of it is drift of the prediction or the future going its own way is **{share}**. C29 is judged by the rise "
-        "alone, as stated before. Of C41's links, the one from a bad start to a bad prediction is nearly implied by "
-        "frame 1."
+        f"{said(rises, 1)} mm after 35 frames; less what it rises by for a body that stands still, {said(more, 1)} mm: "
+        f"{share}. Of C41's links, the one from a bad start to a bad prediction is there by construction at frame 1; "
+        "how long it lasts is the finding."
     )

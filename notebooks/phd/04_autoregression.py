@@ -12,8 +12,8 @@
 # A movie strip Φ says what the last half second looked like. PHD's f_AR continues a row of strips by one (PHD 3.3, equation
 # 4), is fed its own answer, and so goes on for as long as one likes; f_3D reads bodies out of the strips. The alternative
 # skips the strips: let f_AR continue the bodies Θ = [θ, β] themselves (equation 8). The paper finds the latent space far
-# better, and the tables that say so are regenerated in `05_evaluation`. This notebook asks **why**, with trainings of its
-# own:
+# better; whether ours is, `05_evaluation` tells with the same tables. This notebook asks **what it depends on**, with
+# trainings of its own:
 #
 # * Does it matter that f_AR is trained on its own predictions, as the paper has it (3.4), and not on true past frames?
 # * Is the latent space better as such, or because it can be *distilled* from video that has no 3D labels (equation 5)?
@@ -262,9 +262,12 @@ shown
 display(Markdown("\n".join(label_effects.explained(effects, table))))
 
 # %% [markdown]
-# Two things limit this test. The clips with only 2D labels are few here (the Penn Action role, and its other views as
-# pseudo-labels), where the paper has hours of them. And P-MPJPE is measured in the Human3.6M role, whose labels are 3D
-# in both cases; it is in the Penn Action role that the labels differ, and there the measure is of 2D points.
+# Three things limit this test. The clips with only 2D labels are few here (the Penn Action role, and its other views as
+# pseudo-labels), where the paper has hours of them. P-MPJPE is measured in the Human3.6M role, whose labels are 3D
+# in both cases; it is in the Penn Action role that the labels differ, and there the measure is of 2D points. And more
+# labels need not make a better model in so few steps: 3D labels of the Penn role's fast motion pull at the same weights, so
+# that the latent model's own error in the Human3.6M role may rise (the brackets above tell). Where neither space is ahead
+# under mixed labels, there is no advantage to explain.
 
 # %%
 found = beyond.save(

@@ -88,8 +88,8 @@ tables["phd-table-6"]
 # %% [markdown]
 # ## Tables 5 and 7: the Penn role
 #
-# PCK in percent. Few takes: the Penn role is what is left of half an hour of motion capture when only fast, acyclic motion is
-# asked for.
+# PCK in percent. Few takes: the Penn role is what is left of half an hour of motion capture when sports, leaps and blows are
+# asked for; most of it is fast and does not repeat itself, the plots below say of which action how much.
 
 # %%
 tables["phd-table-5"]
@@ -105,7 +105,7 @@ tables["phd-table-7"]
 # * **speed**: how far a joint moves from frame to frame against the hips, mm, over the future;
 # * **straightness**: how far joints get, as a share of the way they go; 1 for a straight line, near 0 for there and back;
 # * **periodicity**: how much of the pose of the window's whole clip comes again within 1.6 seconds: its autocorrelation,
-#   once that has fallen and risen again; 0 where it only falls. `08_futures` goes by the same number;
+#   once that has fallen and risen again; 0 where it only falls. `08_futures` goes by the same, there of 17 joints in both roles;
 # * **intricacy**: how far its poses are from the mean pose of the training set, mm;
 # * **in sight**: share of the keypoints that the body itself does not hide from the camera;
 # * **telling**: of the training poses most like the present one, the share that is of its action. It says how much the

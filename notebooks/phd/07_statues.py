@@ -197,7 +197,7 @@ saved = publish.save_figure(
 #
 # A moment that is a matter of the action should not depend on the seed of the network, nor much on the filter's width.
 # Mind the edge: before the 15 frames of the first window and half the filter (frame 20 by default) no statue can lie, so
-# where accuracy falls from the start on, every seed chooses that frame, and agrees.
+# where accuracy falls from the start on, every seed chooses that frame or one beside it, and agrees.
 
 # %%
 table = first[["action", "take"]].join(agreement(own))

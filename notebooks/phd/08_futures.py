@@ -141,7 +141,7 @@ display(Markdown("\n".join(f"* {words}" for words, _ in teaser.values())))
 #
 # The paper shows walking, batting, pitching, two shots at a basket, a clean and bowling: motion that repeats itself and motion
 # that does not. Which of our actions are of which kind is measured: how much of a clip's pose comes again within 1.6 seconds
-# (its autocorrelation, once that has fallen; the mean over an action's windows, as in `06_actions`). For each role the
+# (its autocorrelation, once that has fallen; the mean over an action's windows; `06_actions` has it of the Penn role's 13 joints, here there are 17). For each role the
 # figure takes the most periodic action, and of those below half of it the two whose true joints move fastest.
 
 # %%

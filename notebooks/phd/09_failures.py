@@ -152,9 +152,9 @@ display(
     Markdown(
         f"2D error {case.values['image']:.1f} % of the person's size; {case.values['depth']:.0f} mm off along depth, "
         f"{case.values['plane']:.0f} mm per axis in the image plane. The predicted poses are {near:.0f} mm from the nearest "
-        f"known pose, the true ones {near_true:.0f} mm: the wrong body is "
-        f"**{'as possible as the right one' if near < 1.25 * near_true else 'not one that people are known to take'}** "
-        f"by this measure (at most a quarter farther)."
+        f"known pose, the true ones {near_true:.0f} mm. Of a body that is at most a quarter farther than the true one we say "
+        f"that it is as possible; this wrong body "
+        f"**{'is as possible as the right one' if near < 1.25 * near_true else 'is not one that people are known to take'}**."
     )
 )
 
@@ -181,7 +181,8 @@ saved = publish.save_figure(
 # is unusual is a person who bends, lies in the air or turns in a rare way. From the view to the prediction there has to be
 # a link as well. *Start*: the error in the last frame seen. A
 # prediction begins where the encoder ended, so at frame 1 the second link has to be there; the question is how long it
-# lasts.
+# lasts. The strip shows the worst start of all windows, whatever its view; its circle in the left panel says how unusual
+# that was.
 
 # %%
 links = {}
