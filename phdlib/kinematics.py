@@ -47,13 +47,13 @@ class TrainingKeypoints(KeypointRegressor):
         return keypoints if trans is None else keypoints + trans[:, None]
 
     def chain(self, theta: Tensor, beta: Tensor) -> Chain:
-        """The joints, which all joint sets of one body share, of ``theta`` (B, 72) and ``beta`` (B, 10)."""
+        """The joints that all joint sets of one body share, of ``theta`` (B, 72) and ``beta`` (B, 10)."""
         turns = rotations(theta.T.unflatten(0, (len(SMPL24), 3)))
         rest = self.body.rest_joints(beta).permute(1, 2, 0)
         return Chain(turns, *posed_joints(turns, rest, self.parents), rest)
 
     def on(self, chain: Chain, beta: Tensor) -> Tensor:
-        """This joint set's keypoints (B, K, 3) on joints that are placed already."""
+        """This joint set's keypoints (B, K, 3), metres, on joints placed already, of shapes ``beta`` (B, 10)."""
         shaped = self.template[..., None] + torch.einsum("bs,pcs->pcb", beta, self.shapedirs)
         mass = self.mass[..., None]
         arm = shaped - mass * chain.rest[self.joint]  # from the joint that each part of a keypoint hangs on
@@ -64,8 +64,9 @@ class TrainingKeypoints(KeypointRegressor):
 def keypoints_of_sets(
     theta: Tensor, beta: Tensor, sets: Sequence[tuple[TrainingKeypoints, int]]
 ) -> tuple[list[Tensor], Tensor]:
-    """Keypoints of bodies (B, 72), (B, 10), of which the first n are asked for in one joint set, the next in another;
-    and the relative rotations (B, 24, 3, 3) of all. A body's many small steps take as long on few bodies as on many."""
+    """Keypoints X of bodies ``theta`` (B, 72), ``beta`` (B, 10), of which the first n are asked for in one joint set,
+    the next in another: (n, K, 3) each, metres. And the rotations (B, 24, 3, 3) of all joints relative to their parents,
+    as the prior takes them. All go through one chain, whose many small steps take as long on few bodies as on many."""
     chain, start, found = sets[0][0].chain(theta, beta), 0, []
     for joints, count in sets:
         rows = slice(start, start := start + count)

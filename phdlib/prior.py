@@ -65,7 +65,7 @@ class FactorizedPrior(nn.Module):
         return self.judge(rotvec_to_rotmat(theta.unflatten(-1, (-1, 3))), beta)
 
     def judge(self, rotations: Float[Tensor, "*B 24 3 3"], beta: Float[Tensor, "*B 10"]) -> Float[Tensor, "*B 25"]:
-        """The same of a pose as matrices."""
+        """:meth:`forward` of a pose as matrices relative to the parent, the global one first (not looked at)."""
         embedded = self.embed(rotations[..., 1:, :, :].flatten(-2))  # (*B, 23, embedding)
         joints = (embedded * self.joint_weight).sum(-1) + self.joint_bias
         return torch.cat((joints, self.whole_pose(embedded.flatten(-2)), self.shape(beta)), dim=-1)
