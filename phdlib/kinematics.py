@@ -65,7 +65,7 @@ def keypoints_of_sets(
     theta: Tensor, beta: Tensor, sets: Sequence[tuple[TrainingKeypoints, int]]
 ) -> tuple[list[Tensor], Tensor]:
     """Keypoints X of bodies ``theta`` (B, 72), ``beta`` (B, 10), of which the first n are asked for in one joint set,
-    the next in another: (n, K, 3) each, metres. And the rotations (B, 24, 3, 3) of all joints relative to their parents,
+    the next in another: (n, K, 3), metres. And the rotations (B, 24, 3, 3) of all joints relative to their parents,
     as the prior takes them. All go through one chain, whose many small steps take as long on few bodies as on many."""
     chain, start, found = sets[0][0].chain(theta, beta), 0, []
     for joints, count in sets:
